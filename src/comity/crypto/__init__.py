@@ -1,0 +1,1 @@
+"""Hashes, signatures, Merkle structures and their proofs; no I/O."""

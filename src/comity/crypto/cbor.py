@@ -1,0 +1,117 @@
+"""Deterministic CBOR: the one encoding in which everything that is hashed or signed is written.
+
+Invariant: ``decode`` accepts a byte string only when ``encode`` of the result gives the same bytes back, so no two
+byte strings mean the same. Values are integers, text, bytes, booleans, null, arrays, and maps whose keys are all text
+or all non-negative integers. Source: RFC 8949, section 4.2.1.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import cbor2
+
+from comity.errors import Malformed
+from comity.limits import NESTING_MAX
+
+Value: TypeAlias = Any  # int | str | bytes | bool | None | list[Value] | dict[str | int, Value]
+
+_INT_MIN = -(1 << 64)
+_INT_MAX = (1 << 64) - 1
+_SCALARS = (bytes, str, bool, type(None))
+
+
+def _refuse_tag(*_: object) -> None:
+    raise Malformed("CBOR: tags are not permitted")
+
+
+# The decoder gives these tags a meaning of its own (dates, regular expressions, shared references ...) unless told not to.
+_TAG_NUMBERS = (
+    *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000),
+    55799,
+)
+_TAGS_REFUSED: Mapping[int, Callable[..., None]] = {number: _refuse_tag for number in _TAG_NUMBERS}
+
+
+def encode(value: Value) -> bytes:
+    """Return the deterministic CBOR of ``value``.
+
+    Raises: Malformed, when ``value`` holds anything outside the permitted kinds or ranges.
+    Cost: O(size of the value).
+    """
+    _check(value, NESTING_MAX + 1)
+    return _dumps(value)
+
+
+def decode(data: bytes, *, size_max: int, depth_max: int = NESTING_MAX) -> Value:
+    """Return the value that ``data`` encodes.
+
+    Args:
+        data: the whole of one CBOR item; trailing bytes are an error.
+        size_max: most bytes accepted.
+        depth_max: most arrays and maps inside one another.
+    Raises: Malformed, for anything that is not the deterministic encoding of a permitted value.
+    """
+    if len(data) > size_max:
+        raise Malformed(f"CBOR: {len(data)} bytes, at most {size_max} are allowed")
+    try:
+        value = cbor2.loads(
+            data,
+            tag_hook=_refuse_tag,
+            semantic_decoders=_TAGS_REFUSED,
+            max_depth=depth_max,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+        )
+        _check(value, depth_max)
+        again = _dumps(value)
+    except Malformed:
+        raise
+    except (cbor2.CBORDecodeError, cbor2.CBOREncodeError, ValueError, TypeError) as error:
+        raise Malformed(f"CBOR: {type(error).__name__}") from error
+    if again != data:
+        raise Malformed("CBOR: not the deterministic encoding (RFC 8949, section 4.2.1)")
+    return value
+
+
+def encode_array(items: tuple[Value, ...] | list[Value]) -> bytes:
+    """Return the CBOR of an array without maps, whose kinds the caller has already checked (rows, log entries)."""
+    return cbor2.dumps(items)
+
+
+def _dumps(value: Value) -> bytes:
+    return cbor2.dumps(value, canonical=True)
+
+
+def _check(value: Value, depth: int) -> None:
+    """Walk ``value`` and refuse kinds and nesting outside the rules. Recursion is bounded by ``depth``."""
+    kind = type(value)
+    if kind is int:
+        if not _INT_MIN <= value <= _INT_MAX:
+            raise Malformed("CBOR: integer outside -2^64..2^64-1")
+    elif kind is list or kind is tuple:
+        _check_items(value, depth)
+    elif kind is dict:
+        _check_map(value, depth)
+    elif kind not in _SCALARS:
+        raise Malformed(f"CBOR: {kind.__name__} is not permitted")
+
+
+def _check_items(value: Value, depth: int) -> None:
+    if depth <= 0:
+        raise Malformed("CBOR: nested too deeply")
+    for item in value:
+        if type(item) is int:
+            if not _INT_MIN <= item <= _INT_MAX:
+                raise Malformed("CBOR: integer outside -2^64..2^64-1")
+        elif type(item) not in _SCALARS:
+            _check(item, depth - 1)
+
+
+def _check_map(value: Value, depth: int) -> None:
+    if depth <= 0:
+        raise Malformed("CBOR: nested too deeply")
+    keys = list(value)
+    is_text = all(type(key) is str for key in keys)
+    if not is_text and not all(type(key) is int and 0 <= key <= _INT_MAX for key in keys):
+        raise Malformed("CBOR: map keys must be all text or all non-negative integers")
+    _check_items(list(value.values()), depth)

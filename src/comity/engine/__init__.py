@@ -1,0 +1,1 @@
+"""The port Engine and its adapters."""

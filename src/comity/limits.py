@@ -1,0 +1,61 @@
+"""Every bound and protocol constant, in one place, with a name.
+
+Invariant: relations between bounds are checked when this module is imported.
+Bounds under "consensus" are part of the protocol: changing one is a protocol change.
+"""
+
+FORMAT_NUMBER = 1  # of wire form, log, tree and golden histories; raised by each change until 1.0
+
+# --- consensus: transactions (R2) ---
+TRANSACTION_BYTES_MAX = 1 << 20  # 1 MiB, the whole wire form
+CALLS_PER_TRANSACTION_MAX = 1_000
+ROWS_PER_CALL_MAX = 1_000
+NESTING_MAX = 16  # arrays and maps inside one another
+ROWS_TOUCHED_PER_TRANSACTION_MAX = 10_000  # read or written; beyond: refusal
+ACTION_NAME_CHARS_MAX = 81  # app name, dot, action name
+VALID_UNTIL_AHEAD_NS_MAX = 24 * 3600 * 10**9  # past the block's time
+SALT_BYTES = 16
+
+# --- consensus: blocks (R3) ---
+ROWS_WRITTEN_PER_BLOCK_MAX = 20_000
+BLOCK_BYTES_MAX = 4 << 20  # sum of the entries of one block
+TIMERS_PER_BLOCK_MAX = 500
+SEEN_EXPIRED_PER_ENTRY = 2  # a block deletes at most this x entries + SEEN_EXPIRED_BASE of comity_seen
+SEEN_EXPIRED_BASE = 1_000
+CALLS_PER_SENDER_PER_BLOCK_MAX = 20_000
+BYTES_PER_SENDER_PER_BLOCK_MAX = 4 << 20
+JOINS_PER_BLOCK_MAX = 100  # accounts that open joining admits in one block
+BLOCK_TIME_AHEAD_NS_MAX = 500_000_000  # 0.5 s, proposer's clock against ours
+BLOCK_TIME_AGE_NS_MAX = 15 * 10**9  # 15 s
+
+# --- consensus: keys, names, schemas (R4) ---
+ENCODED_KEY_BYTES_MAX = 256
+NAME_CHARS_MAX = 40  # table and column names
+LEDGER_NAME_CHARS_MAX = 33  # the engine allows 50 for name, dash and 16 hex digits
+COLUMNS_PER_TABLE_MAX = 100
+INDEXES_PER_TABLE_MAX = 8
+KEY_COLUMNS_MAX = 8
+TEXT_CHARS_MAX = 100_000  # bound that a column may declare at most
+BYTES_MAX = 100_000
+TEXT_CHARS_DEFAULT = 4_000
+KEY_TEXT_CHARS_DEFAULT = 120
+ENUM_VALUES_MAX = 100
+DECIMAL_DIGITS_MAX = 18
+DECIMAL_SCALE_MAX = 9
+TABLES_MAX = 1_000
+KEYS_PER_ACCOUNT_MAX = 32
+INT64_MIN = -(1 << 63)
+INT64_MAX = (1 << 63) - 1
+YEAR_MAX = 9999
+
+# --- storage, not consensus ---
+UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
+TREE_PAGE_ENTRIES_MAX = 64
+TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
+
+if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
+    raise ValueError("chain id would exceed the engine's 50 characters")
+if ROWS_TOUCHED_PER_TRANSACTION_MAX > ROWS_WRITTEN_PER_BLOCK_MAX:
+    raise ValueError("one transaction could exceed a block's rows")
+if TRANSACTION_BYTES_MAX > BLOCK_BYTES_MAX:
+    raise ValueError("one transaction could exceed a block's bytes")

@@ -1,0 +1,1 @@
+"""The state machine: checks, executes and commits blocks."""

@@ -1,0 +1,1 @@
+"""Configuration, wiring and lifecycle of one node."""

@@ -1,0 +1,1 @@
+"""Bounded read-only SQL and views at a height, with proofs."""

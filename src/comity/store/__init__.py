@@ -1,0 +1,1 @@
+"""Rows in SQLite, state tree, history and log."""

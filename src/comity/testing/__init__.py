@@ -1,0 +1,1 @@
+"""For application authors: a ledger in memory, strategies, a pytest plugin."""
