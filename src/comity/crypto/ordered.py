@@ -27,8 +27,8 @@ def encode_key(values: Sequence[KeyValue]) -> bytes:
 
     Raises: KeyTooLong; Malformed, when an integer is outside 64 bits, text holds U+0000, or a kind is not permitted.
     """
-    if len(values) == 1 and type(values[0]) is str and "\0" not in values[0]:
-        encoded = values[0].encode() + _END
+    if len(values) == 1:
+        encoded = _encode_value(values[0])
     else:
         encoded = b"".join([_encode_value(value) for value in values])
     if len(encoded) > ENCODED_KEY_BYTES_MAX:
@@ -70,18 +70,17 @@ def after(prefix: bytes) -> bytes:
 
 
 def _encode_value(value: KeyValue) -> bytes:
-    kind = type(value)
-    if kind is int:
-        if not INT64_MIN <= value <= INT64_MAX:  # type: ignore[operator]  # kind says int
-            raise Malformed("key: integer outside 64 bits")
-        return (value + _BIAS).to_bytes(8, "big")  # type: ignore[operator]  # kind says int
-    if kind is str:
-        if "\0" in value:  # type: ignore[operator]  # kind says str
+    if isinstance(value, str):
+        if "\0" in value:
             raise Malformed("key: text with U+0000")
-        return value.encode() + _END  # type: ignore[union-attr]  # kind says str
-    if kind is bytes:
-        return value.replace(b"\x00", b"\x00\xff") + _END  # type: ignore[union-attr,arg-type]  # kind says bytes
-    raise Malformed(f"key: {kind.__name__} is not permitted")
+        return value.encode() + _END
+    if isinstance(value, bytes):
+        return value.replace(b"\x00", b"\x00\xff") + _END
+    if type(value) is not int:
+        raise Malformed(f"key: {type(value).__name__} is not permitted")
+    if not INT64_MIN <= value <= INT64_MAX:
+        raise Malformed("key: integer outside 64 bits")
+    return (value + _BIAS).to_bytes(8, "big")
 
 
 def _decode_int(data: bytes, at: int) -> tuple[int, int]:
