@@ -1,0 +1,65 @@
+# Everything a developer of Comity runs. Needs Python 3.11 or later, git and make; all else is installed into the checkout.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHONPATH_CLEARED := env -u PYTHONPATH
+RUN := $(PYTHONPATH_CLEARED) .venv/bin/python
+
+.PHONY: help demo test check format bench fuzz simulate new-app docs lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## see Comity at work on real data (FILE=my.csv: on your own)
+	@scripts/env demo
+	@scripts/env verify
+	@$(RUN) demo/run.py $(FILE)
+
+test: ## run the whole suite (ARGS='tests/unit -k log': a part of it)
+	@scripts/env dev
+	@scripts/env second
+	@scripts/env verify
+	@scripts/debian
+	@$(RUN) -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+check: ## format, lint, types, layers, tidy, docs: in under a minute
+	@scripts/env dev
+	@$(RUN) -m ruff format --check --quiet .
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m mypy --no-error-summary
+	@$(PYTHONPATH_CLEARED) .venv/bin/lint-imports --no-logo
+	@$(RUN) -m pytest --quiet -m "not slow" tests/promises
+
+format: ## format the source and mend what the linter can
+	@scripts/env dev
+	@$(RUN) -m ruff check --fix --quiet . || true
+	@$(RUN) -m ruff format --quiet .
+
+bench: ## measure beside baselines in one run (QUICK=1: in three minutes)
+	@scripts/env dev
+	@$(RUN) -m benchmarks $(if $(QUICK),--quick)
+
+fuzz: ## run each decoder under atheris (SECONDS_EACH=600)
+	@scripts/env fuzz
+	@$(PYTHONPATH_CLEARED) .venv-fuzz/bin/python -m tests.fuzz --seconds $(or $(SECONDS_EACH),600)
+
+simulate: ## replay one simulated life of a ledger (SEED=1)
+	@scripts/env dev
+	@$(RUN) -m tests.simulation --seed $(or $(SEED),1)
+
+new-app: ## start an application of your own (NAME=library)
+	@test -n "$(NAME)" || { echo "make new-app NAME=...: a name is missing, such as NAME=library" >&2; exit 2; }
+	@scripts/env dev
+	@$(RUN) -m comity.testing.new_app $(NAME)
+
+docs: ## write docs/reference anew from the code
+	@scripts/env dev
+	@$(RUN) scripts/reference.py
+
+lock: ## write the lock files anew (UPGRADE=1: with the newest versions)
+	@scripts/env lock
+	@UPGRADE=$(UPGRADE) scripts/lock
+
+clean: ## remove all that these commands made
+	rm -rf .venv .venv-* .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist src/*.egg-info
+	find src tests benchmarks demo docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
