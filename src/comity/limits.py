@@ -6,6 +6,12 @@ Bounds under "consensus" are part of the protocol: changing one is a protocol ch
 
 FORMAT_NUMBER = 1  # of wire form, log, tree and golden histories; raised by each change until 1.0
 
+# --- consensus: keys and signatures (R2, R3.3) ---
+SEED_BYTES = 32  # Ed25519 secret seed (RFC 8032, section 5.1.5)
+PUBLIC_KEY_BYTES = 32  # Ed25519 (RFC 8032, section 5.1.5)
+SIGNATURE_BYTES = 64  # Ed25519 (RFC 8032, section 5.1.6)
+ACCOUNT_ID_BYTES = 20  # account ids and key ids (R2.4)
+
 # --- consensus: transactions (R2) ---
 TRANSACTION_BYTES_MAX = 1 << 20  # 1 MiB, the whole wire form
 CALLS_PER_TRANSACTION_MAX = 1_000
@@ -48,10 +54,35 @@ INT64_MIN = -(1 << 63)
 INT64_MAX = (1 << 63) - 1
 YEAR_MAX = 9999
 
+# --- keys on a member's disk, not consensus (client) ---
+ENTROPY_BYTES = 32  # what 24 words encode (BIP-39)
+WORDS_COUNT = 24
+WORDS_TEXT_CHARS_MAX = 1_000  # 24 words of at most 8 letters need 215
+BECH32M_CHARS_MAX = 90  # BIP-173
+KEY_NAME_CHARS_MAX = 40
+KEY_FILE_BYTES_MAX = 4_096  # about 500 are used
+KEY_FILES_MAX = 1_000  # in one folder
+PASSPHRASE_BYTES_MIN = 8  # for a new key; NIST SP 800-63B, section 3.1.1.2
+PASSPHRASE_BYTES_MAX = 1_024
+KDF_OPERATIONS_MAX = 4  # argon2id "sensitive": a hostile key file may cost no more time
+KDF_MEMORY_BYTES_MAX = 1 << 30  # argon2id "sensitive": 1 GiB
+
 # --- storage, not consensus ---
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
 TREE_PAGE_ENTRIES_MAX = 64
 TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
+
+# --- transparency log (C2SP, RFC 9162) ---
+LOG_SIZE_MAX = (1 << 63) - 1  # leaves; fits SQLite's integers and every C2SP reader's
+LOG_PATH_HASHES_MAX = 64  # a consistency path of a log of that size; inclusion needs one less
+LOG_ENTRY_BYTES_MAX = 65_535  # tlog-tiles writes an entry's length in two bytes
+TILE_LEVEL_MAX = 63  # highest level that a tile path can name
+TILE_CACHE_TILES = 128  # folded tiles that one reader keeps, about 40 kB each
+NOTE_BYTES_MAX = 64_000  # whole signed note
+NOTE_SIGNATURES_MAX = 256  # C2SP asks for at least 16
+NOTE_NAME_BYTES_MAX = 255  # key name and origin; newer cosignatures write their length in one byte
+TLOG_PROOF_EXTRA_BYTES_MAX = 4_096  # unauthenticated field
+COSE_RECEIPT_BYTES_MAX = 8_192
 
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
     raise ValueError("chain id would exceed the engine's 50 characters")
