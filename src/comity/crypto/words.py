@@ -9,7 +9,7 @@ Invariant: words and entropy determine one another; the same words give the same
 from functools import cache
 
 from mnemonic import Mnemonic
-from slip10 import SLIP10  # type: ignore[import-untyped]
+from slip10 import SLIP10, SLIP10DerivationError  # type: ignore[import-untyped]
 
 from comity.errors import Malformed
 from comity.limits import ENTROPY_BYTES, WORDS_COUNT, WORDS_TEXT_CHARS_MAX
@@ -62,13 +62,29 @@ def derive_seed(entropy: bytes, path: str = PATH) -> bytes:
 
     Args:
         entropy: 32 bytes, secret.
-        path: hardened indexes only; the words have no extra BIP-39 passphrase.
+        path: as `derive`; the words have no extra BIP-39 passphrase.
 
     Cost: 2,048 rounds of HMAC-SHA-512, about 1 ms.
-    Source: BIP-39, "From mnemonic to seed"; SLIP-10.
+    Source: BIP-39, "From mnemonic to seed".
     """
-    root = SLIP10.from_seed(Mnemonic.to_seed(to_words(entropy)), curve_name="ed25519")
-    seed: bytes = root.get_privkey_from_path(path)
+    return derive(Mnemonic.to_seed(to_words(entropy)), path)
+
+
+def derive(root: bytes, path: str) -> bytes:
+    """Return the 32-byte Ed25519 seed at ``path`` below a root seed. Source: SLIP-10.
+
+    Args:
+        root: 16 to 64 bytes, secret.
+        path: ``m``, then ``/`` and an index with ``'`` for each level.
+
+    Raises:
+        Malformed: the path is written otherwise, has an index of 2^31 or more, or one that is not
+            hardened, which Ed25519 cannot derive.
+    """
+    try:
+        seed: bytes = SLIP10.from_seed(root, curve_name="ed25519").get_privkey_from_path(path)
+    except (ValueError, OverflowError, SLIP10DerivationError):
+        raise Malformed(f"{path[:WORDS_TEXT_CHARS_MAX]!a} is no hardened path") from None
     return seed
 
 
