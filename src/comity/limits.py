@@ -84,6 +84,21 @@ NOTE_NAME_BYTES_MAX = 255  # key name and origin; newer cosignatures write their
 TLOG_PROOF_EXTRA_BYTES_MAX = 4_096  # unauthenticated field
 COSE_RECEIPT_BYTES_MAX = 8_192
 
+# --- files that become tables: the client's, not consensus ---
+IMPORT_FILE_BYTES_MAX = 1 << 28  # 256 MiB: a file is held in memory whole, because types come from all of it
+IMPORT_LINE_CHARS_MAX = 1 << 20  # a longer line could not travel in one transaction
+IMPORT_FIELD_CHARS_MAX = 131_072  # above TEXT_CHARS_MAX; the csv module's own bound
+IMPORT_QUOTED_LINES_MAX = 20  # line ends inside one field; more means a stray quote
+IMPORT_REJECTS_KEPT_MAX = 10_000  # rejected lines kept for FILE.rejects.csv; beyond: the file is refused
+ENCODING_SAMPLE_BYTES_MAX = 1 << 16  # lines beyond ASCII that the encoding is guessed from
+INFERRED_INTEGER_DIGITS_MAX = 18
+INFERRED_SCALE_WARNED = 6  # more digits after the point look like noise of a binary fraction
+INFERRED_ENUM_VALUES_MAX = 24
+INFERRED_ENUM_ROWS_PER_VALUE_MIN = 10
+KEY_PAIR_COLUMNS_MAX = 10  # columns among which a key of two is looked for
+TABLE_FILE_BYTES_MAX = 1 << 20
+JSON_INTEGER_MAX = 1 << 53  # beyond, readers that know only binary fractions lose digits (RFC 8259, section 6)
+
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
     raise ValueError("chain id would exceed the engine's 50 characters")
 if ROWS_TOUCHED_PER_TRANSACTION_MAX > ROWS_WRITTEN_PER_BLOCK_MAX:
