@@ -23,6 +23,7 @@ class Rejected(ComityError):
     Args:
         code: stable word in kebab case, such as ``expired`` (see ``REJECTIONS`` in ``machine.admission``).
         message: what, where, and what to do.
+
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -44,6 +45,7 @@ class QueryError(ComityError):
     Args:
         code: stable word, such as ``too-costly`` or ``syntax``.
         limit: name of the limit that ended the read, or None.
+
     """
 
     def __init__(self, code: str, message: str, limit: str | None = None) -> None:
@@ -54,6 +56,10 @@ class QueryError(ComityError):
 
 class ConfigError(ComityError):
     """A file, key, flag or folder is not as it must be; names all problems at once."""
+
+
+class BadDeclaration(ComityError):
+    """An application declares or does what it may not; says where, and what to write instead."""
 
 
 class Unavailable(ComityError):

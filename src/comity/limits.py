@@ -67,6 +67,12 @@ PASSPHRASE_BYTES_MAX = 1_024
 KDF_OPERATIONS_MAX = 4  # argon2id "sensitive": a hostile key file may cost no more time
 KDF_MEMORY_BYTES_MAX = 1 << 30  # argon2id "sensitive": 1 GiB
 
+# --- consensus: what applications declare (SDK) ---
+REFUSAL_TEXT_MAX = 200  # characters or bytes of one field of a refusal; the rest is cut off
+REFUSAL_CODE_MAX = 9_999
+PARAMETERS_PER_ACTION_MAX = 32
+DOCUMENT_ITEMS_MAX = 10_000  # values in an argument whose shape the action itself decides
+
 # --- storage, not consensus ---
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
 TREE_PAGE_ENTRIES_MAX = 64
@@ -82,6 +88,7 @@ NOTE_BYTES_MAX = 64_000  # whole signed note
 NOTE_SIGNATURES_MAX = 256  # C2SP asks for at least 16
 NOTE_NAME_BYTES_MAX = 255  # key name and origin; newer cosignatures write their length in one byte
 TLOG_PROOF_EXTRA_BYTES_MAX = 4_096  # unauthenticated field
+TLOG_PROOF_BYTES_MAX = NOTE_BYTES_MAX + 9_000  # with 64 lines of hashes and the extra field
 COSE_RECEIPT_BYTES_MAX = 8_192
 
 # --- files that become tables: the client's, not consensus ---

@@ -5,7 +5,7 @@ declares them, which is the order of the table's columns for ever.
 """
 
 from collections.abc import Sequence
-from typing import Any, Self, TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -18,7 +18,7 @@ replace = msgspec.structs.replace
 class _RowType(msgspec.StructMeta):
     """Make each row class frozen and built by keyword, without its author having to say so."""
 
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Self:
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> "_RowType":  # noqa: PYI034  # a metaclass cannot say Self
         return super().__new__(cls, name, bases, namespace, frozen=True, kw_only=True)
 
 
