@@ -136,6 +136,7 @@ def write(path: Path, file: KeyFile) -> None:
         ConfigError: a key of that name exists, or the folder cannot be written; nothing changed.
     """
     data = msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+    decode(data)  # what could not be read again must not be written
     draft = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

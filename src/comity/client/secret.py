@@ -27,16 +27,16 @@ class Secret:
 
     @classmethod
     def from_text(cls, text: str) -> "Secret":
-        """Hold the UTF-8 of a text; lone surrogates, as of undecodable input, are kept."""
-        return cls(text.encode("utf-8", "surrogateescape"))
+        """Hold the UTF-8 of a text; what has none, such as undecodable input, is kept as it is."""
+        return cls(text.encode("utf-8", "surrogatepass"))
 
     def reveal(self) -> bytes:
         """Return the value; call this only inside a `sealed` function, and store it nowhere."""
         return self._value
 
     def reveal_text(self) -> str:
-        """Return the value as text, as `reveal`."""
-        return self._value.decode("utf-8", "surrogateescape")
+        """Return the value as text, as `reveal`; what is no UTF-8 becomes U+FFFD."""
+        return self._value.decode("utf-8", "replace")
 
     def __repr__(self) -> str:
         return "Secret(...)"

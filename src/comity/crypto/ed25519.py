@@ -2,10 +2,10 @@
 
 Which signatures are valid is a consensus rule, and libraries differ on edge cases, so there is one
 library (libsodium, through PyNaCl) and never a fallback. The rule, in full: S is below the group
-order; the key is canonically encoded; neither the key nor R has small order; and SB - hA, encoded,
-is R byte for byte (the equation without the cofactor, so R is canonical too). A key with a
-small-order *component* is no reason to refuse. `tests/unit/crypto/test_ed25519.py` states the
-rule in plain arithmetic, and `tests/vectors/ed25519.json` pins the verdict of every edge case.
+order L; the key is canonically encoded; neither the key nor R has small order; and SB - hA, with h
+reduced modulo L, encodes to R byte for byte (the equation without the cofactor, so R is canonical
+too). A key with a small-order *component* is no reason to refuse. `tests/unit/crypto/edwards.py`
+states the rule in plain arithmetic; `tests/vectors/ed25519.json` pins each edge case's verdict.
 
 Invariant: `verify` is total (any three byte strings give True or False), and a library with another
 rule is refused when this module is imported.
