@@ -85,6 +85,7 @@ class Reader(Protocol):
 
         Args:
             low, high: leading columns of the key or index; shorter than it means "by prefix"; empty means unbounded.
+
         """
 
     def table(self, name: str) -> SharedTable:
@@ -93,12 +94,15 @@ class Reader(Protocol):
     def parameter(self, name: str, default: int | str | bytes | bool) -> Any:
         """Return the app's parameter ``name`` as genesis or governance set it, else ``default``."""
 
-    def select(self, table: type[R], where: str = "", *parameters: ColumnValue, order: str = "", limit: int) -> list[R]:
+    def select(
+        self, table: type[R], where: str = "", *parameters: ColumnValue, order: str = "", limit: int
+    ) -> list[R]:
         """Return rows by SQL. Views and invariants only: an action that calls it faults when tested.
 
         Args:
             where: SQL condition over the table's columns, with ``?`` for ``parameters``.
             order: column names, each with an optional ``desc``; the key is always appended.
+
         """
 
     def sum(self, table: type[Row], column: str, where: str = "", *parameters: ColumnValue) -> int:
@@ -156,13 +160,16 @@ class Accounts(Protocol):
     def set_status(self, account: bytes, status: str) -> None:
         """Set ``active`` or ``suspended``. Raises: AccountNotFound."""
 
-    def add_key(self, account: bytes, key_type: int, public_key: bytes, scope: str, proof: bytes) -> None:
+    def add_key(
+        self, account: bytes, key_type: int, public_key: bytes, scope: str, proof: bytes
+    ) -> None:
         """Add a key to an account.
 
         Args:
             scope: ``owner`` may change keys, ``daily`` may not.
             proof: the new key's own signature over CBOR [genesis hash, account].
         Raises: AccountNotFound, KeyExists, BadKey, TooManyKeys.
+
         """
 
     def remove_key(self, account: bytes, public_key: bytes) -> None:
