@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-PYTHONPATH_CLEARED := env -u PYTHONPATH
-RUN := $(PYTHONPATH_CLEARED) .venv/bin/python
+unexport PYTHONPATH
+RUN := .venv/bin/python
 
 .PHONY: help demo test check format bench fuzz simulate new-app docs lock clean
 
@@ -13,21 +13,21 @@ help: ## show this list
 demo: ## see Comity at work on real data (FILE=my.csv: on your own)
 	@scripts/env demo
 	@scripts/env verify
-	@$(RUN) demo/run.py $(FILE)
+	@$(RUN) demo/run.py $(if $(FILE),"$(FILE)")
 
 test: ## run the whole suite (ARGS='tests/unit -k log': a part of it)
 	@scripts/env dev
 	@scripts/env second
 	@scripts/env verify
 	@scripts/debian
-	@$(RUN) -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	@$(RUN) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 check: ## format, lint, types, layers, tidy, docs: in under a minute
 	@scripts/env dev
 	@$(RUN) -m ruff format --check --quiet .
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m mypy --no-error-summary
-	@$(PYTHONPATH_CLEARED) .venv/bin/lint-imports --no-logo
+	@.venv/bin/lint-imports --no-logo
 	@$(RUN) -m pytest --quiet -m "not slow" tests/promises
 
 format: ## format the source and mend what the linter can
@@ -41,7 +41,7 @@ bench: ## measure beside baselines in one run (QUICK=1: in three minutes)
 
 fuzz: ## run each decoder under atheris (SECONDS_EACH=600)
 	@scripts/env fuzz
-	@$(PYTHONPATH_CLEARED) .venv-fuzz/bin/python -m tests.fuzz --seconds $(or $(SECONDS_EACH),600)
+	@.venv-fuzz/bin/python -m tests.fuzz --seconds $(or $(SECONDS_EACH),600)
 
 simulate: ## replay one simulated life of a ledger (SEED=1)
 	@scripts/env dev

@@ -38,8 +38,8 @@ CANARIES = [
         "s = {1}\ndef _f():\n    return list(s)",
         "s = {1}\ndef _f(s):\n    return list(s)",
     ),
-    ("hash-id", "x = hash('a')", "def _f(hashed): return hashed('a')"),
-    ("hash-id", "x = id(object())", "x = 'id'"),
+    ("hash", "x = hash('a')", "def _f(hashed): return hashed('a')"),
+    ("id", "x = id(object())", "x = 'id'"),
     ("assert", "assert 1", "x = 'assert'"),
     (
         "broad-except",
@@ -62,11 +62,21 @@ CANARIES = [
         "def _f(db, t): db.execute(f'SELECT {t}')",
         "def _f(db, t): db.execute(f'SELECT {quote(t)}')",
     ),
+    (
+        "broad-except",
+        "try: x = 1\nexcept: raise OSError",
+        "try: x = 1\nexcept:\n    x = 2\n    raise",
+    ),
     ("sql-text", "def _f(db, t): db.execute('SELECT %s' % t)", "def _f(db, t): db.execute(t)"),
     (
         "sql-text",
         "def _f(db, t): db.executemany('A' + t, [])",
         "def _f(db): db.executemany('A', [])",
+    ),
+    (
+        "sql-text",
+        "def _f(db, t): db.execute('SELECT ' + t)",
+        "def _f(db, t):\n    name = quote(t)\n    db.execute('A ' + name + self._where)",
     ),
     ("sql-text", "def _f(db, t): db.execute('{}'.format(t))", "def _f(t): return '{}'.format(t)"),
     (
@@ -101,6 +111,7 @@ CANARIES = [
     ("marker", "'FIXME'", "'FIXMEUP'"),
     ("suppression", "x = 1  # noqa", "x = 1  # noqa: E501 - the table reads better on one line"),
     ("suppression", "x = 1  # noqa: E501", "x = 1  # noqa: E501, B006 # both are meant here"),
+    ("suppression", "\nx = 1  # noqa: E501", "# Both are meant here.\nx = 1  # noqa: E501"),
     ("suppression", "x = 1  # type: ignore", "x = 1  # type: ignore[misc]  # the stub is wrong"),
     ("suppression", "x = 1  # type: ignore[misc]", "x = 'type: ignore'"),
     ("exception", "x = 1  # tidy: float: not needed", "x = 'tidy: float'"),

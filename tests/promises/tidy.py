@@ -51,7 +51,8 @@ CORE_RULES = (
         "float", _each(rules.is_float), "rounding differs: count in int, divide with // or divmod"
     ),
     Rule("set-iteration", rules.iterated_sets, "a set has no order: iterate over sorted(...)"),
-    Rule("hash-id", _each(rules.is_hash_or_id), "differs per process: use crypto.hashing or a key"),
+    Rule("hash", _each(rules.is_hash), "differs per process: use crypto.hashing.sha256"),
+    Rule("id", _each(rules.is_id), "differs per process: use a key of the data"),
     Rule("assert", _each(rules.is_assert), "python -O removes it: raise an error of comity.errors"),
     Rule(
         "broad-except",
@@ -97,7 +98,7 @@ TEXT_RULES = {
     "module-docstring": "say why the module exists, then its invariant",
     "drawer": "a drawer is a missing noun: name the module for what it holds",
     "marker": "finish it, or file an issue",
-    "suppression": "say why: '# noqa: CODE - reason' or '# type: ignore[code]  # reason'",
+    "suppression": "say why: '# noqa: CODE - reason', '# type: ignore[code]  # reason', or above",
     "exception": "write '# tidy: <rule>: reason' on a line that needs it, or remove it",
 }
 RULE_NAMES = (
@@ -129,6 +130,9 @@ class _Module:
         parts = Path(self.path).with_suffix("").parts
         return self.is_source and len(parts) > 2 and parts[2] in CORE
 
+    def _is_comment(self, line: int) -> bool:
+        return self.source.split("\n")[line - 1].lstrip().startswith("#")
+
     def broken_by_text(self) -> Iterator[tuple[int, str]]:
         """Yield the line and the name of each rule that the text breaks."""
         if self.source.count("\n") > MODULE_LINES_MAX:
@@ -137,7 +141,8 @@ class _Module:
             yield 1, "drawer"
         for line, comment in self.comments.items():
             suppression = _SUPPRESSION.search(comment)
-            if suppression and not _CODES_AND_REASON.match(suppression["rest"]):
+            has_reason = suppression is None or _CODES_AND_REASON.match(suppression["rest"])
+            if not has_reason and not self._is_comment(line - 1):
                 yield line, "suppression"
         if self.is_source:
             if self.source.strip() and not rules.has_docstring(self.tree):

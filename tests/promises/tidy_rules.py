@@ -62,14 +62,24 @@ def is_float(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id in {"float", "complex"}
 
 
-def is_hash_or_id(node: ast.AST) -> bool:
-    """Tell whether ``node`` is a call of hash() or id()."""
-    return _calls_builtin(node, "hash", "id")
+def is_hash(node: ast.AST) -> bool:
+    """Tell whether ``node`` is a call of hash()."""
+    return _calls_builtin(node, "hash")
+
+
+def is_id(node: ast.AST) -> bool:
+    """Tell whether ``node`` is a call of id()."""
+    return _calls_builtin(node, "id")
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def is_broad_except(node: ast.AST) -> bool:
-    """Tell whether ``node`` is an except clause that catches everything."""
-    if not isinstance(node, ast.ExceptHandler):
+    """Tell whether ``node`` is an except clause that catches everything and keeps it."""
+    if not isinstance(node, ast.ExceptHandler) or _raises_again(node):
         return False
     types = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
     return any(
@@ -234,17 +244,24 @@ class _Scope:
             if any(self.is_set(source) for source in sources):
                 yield node
 
-    def _is_built_text(self, node: ast.expr) -> bool:
+    def _is_quoted(self, node: ast.expr) -> bool:
+        """Tell whether text is made of constants, quoted names and prepared attributes alone."""
         if isinstance(node, ast.Name):
-            return node.id in self.values and self._is_built_text(self.values[node.id])
+            return node.id in self.values and self._is_quoted(self.values[node.id])
         if isinstance(node, ast.JoinedStr):
-            parts = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
-            return not all(_called(part) == "quote" for part in parts)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
-            return not (
-                isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant)
-            )
-        return _calls_method(node, {"format"})
+            return all(self._is_quoted(part) for part in node.values)
+        if isinstance(node, ast.FormattedValue):
+            return self._is_quoted(node.value)
+        if isinstance(node, ast.BinOp):
+            is_sum = isinstance(node.op, ast.Add)
+            return is_sum and self._is_quoted(node.left) and self._is_quoted(node.right)
+        return isinstance(node, ast.Constant | ast.Attribute) or _called(node) == "quote"
+
+    def _is_built_text(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Name) and node.id in self.values:
+            return self._is_built_text(self.values[node.id])
+        is_built = isinstance(node, ast.JoinedStr | ast.BinOp) or _calls_method(node, {"format"})
+        return is_built and not self._is_quoted(node)
 
     def built_sql(self) -> Iterator[ast.AST]:
         """Yield each call that executes text put together from more than constants and quotes."""
