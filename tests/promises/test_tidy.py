@@ -42,13 +42,13 @@ CANARIES = [
     ("id", "x = id(object())", "x = 'id'"),
     ("assert", "assert 1", "x = 'assert'"),
     (
-        "broad-except",
+        "except",
         "try: x = 1\nexcept Exception: x = 2",
         "try: x = 1\nexcept ValueError: x = 2",
     ),
-    ("broad-except", "try: x = 1\nexcept: x = 2", "try: x = 1\nexcept (KeyError, OSError): x = 2"),
+    ("except", "try: x = 1\nexcept: x = 2", "try: x = 1\nexcept (KeyError, OSError): x = 2"),
     (
-        "broad-except",
+        "except",
         "try: x = 1\nexcept (ValueError, BaseException): x = 2",
         "try: x = 1\nfinally: x = 2",
     ),
@@ -63,7 +63,7 @@ CANARIES = [
         "def _f(db, t): db.execute(f'SELECT {quote(t)}')",
     ),
     (
-        "broad-except",
+        "except",
         "try: x = 1\nexcept: raise OSError",
         "try: x = 1\nexcept:\n    x = 2\n    raise",
     ),

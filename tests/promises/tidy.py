@@ -55,7 +55,7 @@ CORE_RULES = (
     Rule("id", _each(rules.is_id), "differs per process: use a key of the data"),
     Rule("assert", _each(rules.is_assert), "python -O removes it: raise an error of comity.errors"),
     Rule(
-        "broad-except",
+        "except",
         _each(rules.is_broad_except),
         "a full disk would become a refusal: catch the error that is meant",
     ),
@@ -109,7 +109,7 @@ RULE_NAMES = (
 _EXCEPTION = re.compile(r"#\s*tidy:\s*(?P<rule>[\w-]*)\s*:?\s*(?P<reason>.*)")
 _SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore)\b(?P<rest>.*)")
 _CODES_AND_REASON = re.compile(
-    r"(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*|\[[\w, -]+\])\s*[-#:]+\s*\S.{8,}"
+    r"(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*|\[[\w, -]+\])\s*[-#:]+\s*\S.{3,}"
 )
 _MARKER = re.compile(r"\b(TODO|FIXME|XXX)\b")
 
