@@ -171,7 +171,7 @@ def findings(path: str, source: str) -> list[Finding]:
     """
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
-    module = _Module(path, source, ast.parse(source), comments)
+    module = _Module(path, source, ast.parse(source, path), comments)
     excused = {
         (line, match["rule"])
         for line, comment in comments.items()
