@@ -1,0 +1,173 @@
+"""CSV and TSV files: the delimiter found on the whole file, and quotes that cannot swallow rows.
+
+Invariant: each line that is not blank is part of one record or one reject; a record has as many fields as the header.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from comity.client.files.headers import to_names
+from comity.client.files.rejects import Rejects
+from comity.client.files.values import normalised, shown
+from comity.errors import ConfigError
+from comity.limits import (
+    COLUMNS_PER_TABLE_MAX,
+    IMPORT_FIELD_CHARS_MAX,
+    IMPORT_LINE_CHARS_MAX,
+    IMPORT_QUOTED_LINES_MAX,
+)
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+
+class CsvFile:
+    """A delimited text, read as often as wanted.
+
+    Args:
+        text: the whole file, line ends as they are.
+        encoding: where the text came from, for ``description``.
+        delimiter: one of ``DELIMITERS``, or None to take the one with the most consistent count of fields.
+
+    Raises:
+        ConfigError: no header, too many columns, or a stray quote.
+    """
+
+    def __init__(self, text: str, encoding: str = "utf-8", delimiter: str | None = None) -> None:
+        self._lines = list(io.StringIO(text, newline=""))
+        self._has_long_line = max(map(len, self._lines), default=0) > IMPORT_LINE_CHARS_MAX
+        self.delimiter = delimiter or self._find_delimiter()
+        if self.delimiter not in DELIMITERS:
+            raise ConfigError(
+                f"delimiter {shown(self.delimiter)}: one of {', '.join(DELIMITERS.values())}"
+            )
+        self.titles = self._header(self.delimiter)
+        if len(self.titles) > COLUMNS_PER_TABLE_MAX:
+            raise ConfigError(
+                f"{len(self.titles)} columns, {COLUMNS_PER_TABLE_MAX} are allowed (COLUMNS_PER_TABLE_MAX)"
+            )
+        self.names, self.notes = to_names(self.titles)
+        self.description = f"{encoding}, {DELIMITERS[self.delimiter]}"
+
+    def records(self, rejects: Rejects | None = None) -> Iterator[tuple[int, list[str]]]:
+        """Yield (line, fields) of each record below the header, the line being the 1-based one where it starts.
+
+        Args:
+            rejects: gets the lines that are no records; None to pass over them.
+
+        Raises:
+            ConfigError: a quote opens a field of more than ``IMPORT_QUOTED_LINES_MAX`` lines.
+        """
+        found = self._split(self.delimiter, Rejects() if rejects is None else rejects)
+        next(found)  # the header
+        return found
+
+    def _find_delimiter(self) -> str:
+        first = next((line for line in self._lines if line.strip()), "")
+        candidates = [delimiter for delimiter in DELIMITERS if delimiter in first]
+        if len(candidates) < 2:
+            return candidates[0] if candidates else ","
+        return max(candidates, key=self._consistency)
+
+    def _consistency(self, delimiter: str) -> tuple[bool, int, int]:
+        """Return (has several columns, records in a thousand that fit the header, columns): more is better."""
+        rejects = Rejects()
+        try:
+            columns = len(self._header(delimiter))
+            records = sum(1 for _ in self._split(delimiter, rejects))
+        except ConfigError:
+            return False, -1, 0
+        return columns > 1, records * 1_000 // (records + len(rejects)), columns
+
+    def _header(self, delimiter: str) -> tuple[str, ...]:
+        for _, fields in self._split(delimiter, Rejects()):
+            return tuple(normalised(field).strip() for field in fields)
+        raise ConfigError("the file has no header line")
+
+    def _split(self, delimiter: str, rejects: Rejects) -> Iterator[tuple[int, list[str]]]:
+        """Yield the header and the records; after a line that is none, go on with the very next line."""
+        lines = _Lines(self._lines)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        columns = 0
+        while True:
+            start = lines.position
+            try:
+                fields = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                fields, problem = [], self._quote_problem(start, lines.position, str(error))
+            else:
+                if (
+                    len(fields) == columns
+                    and lines.position == start + 1
+                    and any(fields)
+                    and not self._has_long_line
+                ):
+                    yield start + 1, fields
+                    continue
+                if not fields or (columns != 1 and len(fields) == 1 and not fields[0].strip()):
+                    continue  # a blank line
+                problem = self._record_problem(
+                    start, lines.position, fields, columns or len(fields)
+                )
+            if not columns and problem:
+                raise ConfigError(f"line {start + 1}, the header: {problem}")
+            if problem:
+                is_one_line = lines.position == start + 1
+                lines.position = start + 1
+                rejects.add(
+                    start + 1,
+                    problem,
+                    (is_one_line and fields) or [self._lines[start].rstrip("\r\n")],
+                )
+            else:
+                columns = columns or len(fields)
+                yield start + 1, fields
+
+    def _quote_problem(self, start: int, end: int, message: str) -> str:
+        """Say what the csv module found wrong in the lines from ``start``; refuse the file if a quote ate many."""
+        self._refuse_stray_quote(start, end)
+        if "field limit" in message:
+            return f"a field has more than {IMPORT_FIELD_CHARS_MAX} characters (IMPORT_FIELD_CHARS_MAX)"
+        if "unexpected end" in message:
+            return "a quote opens here and never closes"
+        return "a quote opens here, and its field goes on after the closing quote; write a quote inside as two"
+
+    def _record_problem(self, start: int, end: int, fields: list[str], columns: int) -> str:
+        line = start
+        for field in fields:
+            self._refuse_stray_quote(line, line + field.count("\n") + 1)
+            line += field.count("\n")
+        if len(fields) != columns:
+            return f"{len(fields)} fields, the header has {columns}"
+        if sum(map(len, self._lines[start:end])) > IMPORT_LINE_CHARS_MAX:
+            return f"longer than {IMPORT_LINE_CHARS_MAX} characters (IMPORT_LINE_CHARS_MAX)"
+        return "" if any(fields) else "every field is empty"
+
+    def _refuse_stray_quote(self, start: int, end: int) -> None:
+        if end - start > IMPORT_QUOTED_LINES_MAX + 1:
+            raise ConfigError(
+                f"line {start + 1}: a quote opens here and takes in more than {IMPORT_QUOTED_LINES_MAX} lines "
+                f"(IMPORT_QUOTED_LINES_MAX); it is most likely stray: {shown(self._lines[start].strip())}. "
+                "Remove it, or write it twice inside a quoted field"
+            )
+
+
+class _Lines:
+    """Lines one after another, from a position that can be set back."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self.position = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            line = self._lines[self.position]
+        except IndexError:
+            raise StopIteration from None
+        self.position += 1
+        return line

@@ -1,0 +1,76 @@
+"""A file of rows, whatever its format: opened by its suffix, read as texts.
+
+Invariant: a file is read whole or not at all; its bounds are told by name.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from comity.client.files.csv_file import DELIMITERS, CsvFile
+from comity.client.files.encoding import decode
+from comity.client.files.json_lines import JsonLinesFile
+from comity.client.files.rejects import Rejects
+from comity.errors import ConfigError
+from comity.limits import IMPORT_FILE_BYTES_MAX
+
+JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
+
+
+class RowFile(Protocol):
+    """Texts in columns.
+
+    ``titles`` are as in the file, ``names`` what a table calls them; ``notes`` are sentences about what was cleaned;
+    ``description`` names encoding and delimiter.
+    """
+
+    titles: tuple[str, ...]
+    names: tuple[str, ...]
+    notes: list[str]
+    description: str
+
+    def records(self, rejects: Rejects | None = None) -> Iterator[tuple[int, list[str]]]:
+        """Yield (1-based line, as many texts as there are titles); lines that are no record go to ``rejects``."""
+        ...
+
+
+def open_rows(path: Path, encoding: str | None = None, delimiter: str | None = None) -> RowFile:
+    """Read the file at ``path``: JSON Lines by its suffix, else CSV.
+
+    Args:
+        encoding: any that Python knows; None for UTF-8, or a guess that ``notes`` tells.
+        delimiter: one character, or its name (comma, semicolon, tab, pipe); None to find it out.
+
+    Raises:
+        ConfigError: absent, empty, too large, not text, or not of rows; names the file.
+    """
+    try:
+        size = path.stat().st_size
+        if size > IMPORT_FILE_BYTES_MAX:
+            raise ConfigError(
+                f"{size} bytes, {IMPORT_FILE_BYTES_MAX} are allowed (IMPORT_FILE_BYTES_MAX); split it"
+            )
+        if size == 0:
+            raise ConfigError("the file is empty (0 bytes)")
+        return rows_of(path.read_bytes(), path.suffix, encoding, delimiter)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+
+
+def rows_of(
+    data: bytes, suffix: str = ".csv", encoding: str | None = None, delimiter: str | None = None
+) -> RowFile:
+    """Return the rows in the bytes of a file. Raises: ConfigError."""
+    decoded = decode(data, encoding)
+    shown_as = f"{decoded.encoding} (guessed)" if decoded.note else decoded.encoding
+    file: RowFile
+    if suffix.lower() in JSON_LINES_SUFFIXES:
+        file = JsonLinesFile(decoded.text, shown_as)
+    else:
+        by_name = {name: character for character, name in DELIMITERS.items()}
+        file = CsvFile(decoded.text, shown_as, by_name.get(delimiter or "", delimiter))
+    if decoded.note:
+        file.notes.insert(0, decoded.note)
+    return file
