@@ -4,9 +4,9 @@ Invariant: an application needs nothing from anywhere else in Comity, and everyt
 stays.
 """
 
-from comity.crypto.hashing import sha256
 from comity.errors import BadDeclaration
 from comity.model.column import Column, ColumnType, ColumnValue, digits_of
+from comity.model.digest import sha256
 from comity.model.schema import Index, TableSchema
 from comity.sdk.app import App
 from comity.sdk.context import Context, Reader, SharedRow, SharedTable, Writer

@@ -134,6 +134,9 @@ def _function(function: Callable[..., Any], first: type, where: str) -> dict[str
         raise BadDeclaration(f"{where}: at most {PARAMETERS_PER_ACTION_MAX} arguments are allowed")
     if "return" not in hints:
         raise BadDeclaration(f"{where}: annotate what it returns; `-> None` for nothing")
+    returns = result_shape_of(hints["return"], f"{where}, result")
+    if returns is not None:
+        check_of_shape(returns)  # refuses a row class without bounds
     docs = docstring.arguments_of(function.__doc__)
     return {
         "name": function.__name__,
@@ -141,7 +144,7 @@ def _function(function: Callable[..., Any], first: type, where: str) -> dict[str
         "parameters": tuple(
             _parameter(item, hints, docs.get(item.name, ""), where) for item in written[1:]
         ),
-        "returns": result_shape_of(hints["return"], f"{where}, result"),
+        "returns": returns,
         "doc": docstring.summary_of(function.__doc__),
         "description": docstring.description_of(function.__doc__),
         "raises": _raises(function, where),

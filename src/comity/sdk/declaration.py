@@ -10,10 +10,9 @@ from typing import Any
 
 import msgspec
 
-from comity.crypto import cbor
-from comity.crypto.hashing import sha256
 from comity.limits import FORMAT_NUMBER
 from comity.model.column import ColumnType
+from comity.model.digest import digest_of
 from comity.model.schema import TableSchema
 from comity.sdk.checks import Build, Check
 from comity.sdk.refusals import Refusal
@@ -34,7 +33,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     shape: Shape
     is_required: bool
-    default: cbor.Value
+    default: Any
     doc: str
     check: Check
     build: Build | None
@@ -114,9 +113,9 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def schema_hash(self) -> bytes:
         """Return the 32-byte hash by which genesis names what the application declares."""
-        return sha256(cbor.encode(self.to_value()))
+        return digest_of(self.to_value())
 
-    def to_value(self) -> cbor.Value:
+    def to_value(self) -> Any:
         """Return the CBOR value of all that two nodes must agree on, in order of names."""
         tables = sorted(self.tables.values(), key=lambda schema: schema.name)
         actions = sorted(self.actions.values(), key=lambda action: action.name)
@@ -131,7 +130,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         ]
 
 
-def _action_value(action: Action) -> cbor.Value:
+def _action_value(action: Action) -> Any:
     parameters = [
         [item.name, _shape_value(item.shape), item.is_required, item.default]
         for item in action.parameters
@@ -139,11 +138,11 @@ def _action_value(action: Action) -> cbor.Value:
     return [action.name, action.is_open, action.is_timer, parameters]
 
 
-def _refusal_value(refusal: type[Refusal]) -> cbor.Value:
+def _refusal_value(refusal: type[Refusal]) -> Any:
     return [refusal.__name__, list(refusal.field_types)]
 
 
-def _shape_value(shape: Shape) -> cbor.Value:
+def _shape_value(shape: Shape) -> Any:
     """Return the CBOR value of a shape. Recursion follows the written annotation."""
     columns = () if shape.row is None else columns_of(shape.row)
     return [
@@ -156,5 +155,5 @@ def _shape_value(shape: Shape) -> cbor.Value:
     ]
 
 
-def _type_value(column: ColumnType) -> cbor.Value:
+def _type_value(column: ColumnType) -> Any:
     return [column.kind, column.minimum, column.maximum, column.scale, list(column.values)]

@@ -6,7 +6,7 @@ author what to write.
 
 from collections.abc import Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -21,7 +21,7 @@ _INSTEAD: Mapping[object, str] = {
     str: "`Name`, or Annotated[str, Text(80)]",
     int: "`Amount`, `Count`, or Annotated[int, Integer(0, 10)]",
     bytes: "`AccountId`, `Hash`, or Annotated[bytes, Bytes(64)]",
-    float: "whole numbers of the smallest unit: `Amount`, or Annotated[int, Decimal(2)]",
+    float: "`Amount` of the smallest unit, or Annotated[int, Decimal(2)]",  # tidy: float: a key only
     list: "Annotated[list[Name], Many(10)]",
     tuple: "Annotated[list[Name], Many(10)]",
     dict: "`Record` or `Document`",
@@ -115,8 +115,7 @@ def _shape(annotation: object, where: str) -> Shape:
     if annotation is bool:
         return _scalar(ColumnType(kind="boolean"), where)
     if _is_row(annotation):
-        columns_of(annotation)  # type: ignore[arg-type]  # _is_row tells that it is a row class
-        return Shape(kind="row", row=annotation)  # type: ignore[arg-type]  # as above
+        return Shape(kind="row", row=annotation)
     raise BadDeclaration(
         f"{where}: {_shown(annotation)} has no bound; write {_instead(annotation)}"
     )
@@ -127,7 +126,7 @@ def _annotated(base: object, marks: tuple[object, ...], where: str) -> Shape:
         if isinstance(mark, ColumnType) and base is mark.python_type:
             return _scalar(mark, where)
         if isinstance(mark, Loose):
-            return Shape(kind=mark.kind)  # type: ignore[arg-type]  # Loose takes the words of Kind
+            return Shape(kind=mark.kind)
         if isinstance(mark, Many) and get_origin(base) is list:
             return _list(get_args(base)[0], mark.items_max, where)
     raise BadDeclaration(
@@ -153,7 +152,7 @@ def _check_column(column: Column, where: str) -> None:
         raise BadDeclaration(f"{where}: {error}") from error
 
 
-def _is_row(annotation: object) -> bool:
+def _is_row(annotation: object) -> TypeGuard[type[Row]]:
     return isinstance(annotation, type) and issubclass(annotation, Row) and annotation is not Row
 
 

@@ -9,7 +9,7 @@ A type of one's own is an alias: ``Title = Annotated[str, Text(80)]``. Codes are
 
 # ruff: noqa: D402, N802 - these functions stand in annotations, so they are named as types
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -72,7 +72,7 @@ class Loose(msgspec.Struct, frozen=True):
 
     """
 
-    kind: str
+    kind: Literal["value", "record", "document"]
 
 
 Name = Annotated[str, Text(KEY_TEXT_CHARS_DEFAULT, chars_min=1)]  # short text; may be a key

@@ -1,7 +1,19 @@
 """Tab: members pay one another on credit; balances always sum to zero."""
 
 from comity.sdk import (
-    AccountId, Amount, App, BadArgument, Context, Count, Name, Reader, Refusal, Row, SignedAmount, replace, require,
+    AccountId,
+    Amount,
+    App,
+    BadArgument,
+    Context,
+    Count,
+    Name,
+    Reader,
+    Refusal,
+    Row,
+    SignedAmount,
+    replace,
+    require,
 )  # fmt: skip
 
 CREDIT_LIMIT_CENTS = 10_000  # the most that one member may owe
