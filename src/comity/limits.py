@@ -73,10 +73,18 @@ REFUSAL_CODE_MAX = 9_999
 PARAMETERS_PER_ACTION_MAX = 32
 DOCUMENT_ITEMS_MAX = 10_000  # values in an argument whose shape the action itself decides
 
+CALL_DEPTH_MAX = 8  # actions that call one another within one call
+
+# --- one node's memory, not consensus ---
+VERIFIED_REMEMBERED_MAX = 100_000  # signatures, and accounts, remembered between checks
+CANDIDATES_KEPT_MAX = 8  # executed blocks of one height, waiting for a decision
+
 # --- storage, not consensus ---
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
 TREE_PAGE_ENTRIES_MAX = 64
 TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
+TREE_CACHE_PAGES_MAX = 4_096  # pages with child pages, about 5 kB each; all tables together
+TREE_BUILD_ROWS = 20_000  # rows of one batch when a tree is built
 
 # --- transparency log (C2SP, RFC 9162) ---
 LOG_SIZE_MAX = (1 << 63) - 1  # leaves; fits SQLite's integers and every C2SP reader's
@@ -106,9 +114,36 @@ KEY_PAIR_COLUMNS_MAX = 10  # columns among which a key of two is looked for
 TABLE_FILE_BYTES_MAX = 1 << 20
 JSON_INTEGER_MAX = 1 << 53  # beyond, readers that know only binary fractions lose digits (RFC 8259, section 6)
 
+# --- queries, not consensus: what a read may cost; an error names the one that ended it ---
+QUERY_TIME_MS = 5_000  # wall clock of one query; DISTINCT over 1,000,000 rows takes 1.4 to 2.4 s
+QUERY_HEAP_BYTES = 48 << 20  # SQLite's memory for one query: caches, sorters, spilled tables
+QUERY_PROCESS_BYTES = 512 << 20  # address space of the process that runs queries
+QUERY_ROWS_MAX = 10_000  # an answer is cut here, and says so
+QUERY_ANSWER_BYTES_MAX = 16 << 20  # an answer is cut here, and says so
+QUERY_SQL_BYTES_MAX = 20_000  # length of a query's text in UTF-8
+QUERY_PARAMETERS_MAX = 200
+QUERY_PARAMETERS_BYTES_MAX = 1 << 20  # all parameters of a query together
+QUERY_VALUE_BYTES_MAX = 2 << 20  # one value or one row inside SQLite; a stored row is at most 1 MiB
+QUERY_COLUMNS_MAX = 250  # of a result, a GROUP BY, an ORDER BY
+QUERY_EXPRESSION_DEPTH_MAX = 100
+QUERY_COMPOUND_MAX = 20  # SELECTs joined by UNION, INTERSECT or EXCEPT
+QUERY_PROGRAM_OPS_MAX = 25_000  # length of the program that SQLite makes of a query
+QUERY_FUNCTION_ARGUMENTS_MAX = 64
+QUERY_PATTERN_BYTES_MAX = 100  # of LIKE and GLOB
+QUERY_PROGRESS_OPS = 1_000  # SQLite operations between two looks at the clock
+QUERY_KILL_GRACE_MS = 500  # past its time, a query inside one long function is ended with its process
+QUERY_START_MS_MAX = 10_000  # for a query process to start
+QUERY_BUSY_MS = 1_000  # wait for another process that recovers the file
+QUERY_FRAME_BYTES = 256 << 10  # rows go from the query process to its parent in pieces of about this
+ROW_VERSIONS_MAX = 10_000  # of one row, in its history; the newest
+
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
     raise ValueError("chain id would exceed the engine's 50 characters")
 if ROWS_TOUCHED_PER_TRANSACTION_MAX > ROWS_WRITTEN_PER_BLOCK_MAX:
     raise ValueError("one transaction could exceed a block's rows")
 if TRANSACTION_BYTES_MAX > BLOCK_BYTES_MAX:
     raise ValueError("one transaction could exceed a block's bytes")
+if QUERY_VALUE_BYTES_MAX < 2 * TRANSACTION_BYTES_MAX:
+    raise ValueError("a stored row could exceed what a query may read")
+if QUERY_PROCESS_BYTES < 4 * QUERY_HEAP_BYTES:
+    raise ValueError("a query's heap would not fit into its process")

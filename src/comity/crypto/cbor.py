@@ -29,7 +29,7 @@ _TAG_NUMBERS = (
     *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000),
     55799,
 )
-_TAGS_REFUSED: Mapping[int, Callable[..., None]] = {number: _refuse_tag for number in _TAG_NUMBERS}
+_TAGS_REFUSED: Mapping[int, Callable[..., None]] = dict.fromkeys(_TAG_NUMBERS, _refuse_tag)
 
 
 def encode(value: Value) -> bytes:
@@ -50,6 +50,7 @@ def decode(data: bytes, *, size_max: int, depth_max: int = NESTING_MAX) -> Value
         size_max: most bytes accepted.
         depth_max: most arrays and maps inside one another.
     Raises: Malformed, for anything that is not the deterministic encoding of a permitted value.
+
     """
     if len(data) > size_max:
         raise Malformed(f"CBOR: {len(data)} bytes, at most {size_max} are allowed")

@@ -32,7 +32,9 @@ def encode_key(values: Sequence[KeyValue]) -> bytes:
     else:
         encoded = b"".join([_encode_value(value) for value in values])
     if len(encoded) > ENCODED_KEY_BYTES_MAX:
-        raise KeyTooLong(f"key: {len(encoded)} bytes encoded, at most {ENCODED_KEY_BYTES_MAX} are allowed")
+        raise KeyTooLong(
+            f"key: {len(encoded)} bytes encoded, at most {ENCODED_KEY_BYTES_MAX} are allowed"
+        )
     return encoded
 
 
@@ -41,7 +43,9 @@ def encode_index(values: Sequence[OptionalKeyValue]) -> bytes:
 
     Cost: unlike keys, index encodings are never hashed and have no bound of their own.
     """
-    return b"".join([b"\x00" if value is None else b"\x01" + _encode_value(value) for value in values])
+    return b"".join(
+        [b"\x00" if value is None else b"\x01" + _encode_value(value) for value in values]
+    )
 
 
 def decode_key(data: bytes, kinds: Sequence[type]) -> tuple[KeyValue, ...]:
@@ -50,6 +54,7 @@ def decode_key(data: bytes, kinds: Sequence[type]) -> tuple[KeyValue, ...]:
     Args:
         kinds: ``int``, ``str`` or ``bytes`` for each key column, in order.
     Raises: Malformed, when ``data`` is not the encoding of such values.
+
     """
     values: list[KeyValue] = []
     at = 0

@@ -12,6 +12,7 @@ import msgspec
 
 from comity.errors import Malformed
 from comity.limits import (
+    ACCOUNT_ID_BYTES,
     BYTES_MAX,
     DECIMAL_DIGITS_MAX,
     DECIMAL_SCALE_MAX,
@@ -22,12 +23,14 @@ from comity.limits import (
 )
 from comity.model.names import check_name
 
-Kind = Literal["integer", "decimal", "boolean", "text", "enum", "date", "datetime", "bytes", "account"]
+Kind = Literal[
+    "integer", "decimal", "boolean", "text", "enum", "date", "datetime", "bytes", "account"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ColumnValue: TypeAlias = int | str | bytes | bool | None
 Check: TypeAlias = Callable[[ColumnValue], str | None]
 
-ACCOUNT_BYTES = 20
+
 _DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FRACTIONS = (0, 3, 6)
 
@@ -39,6 +42,7 @@ class ColumnType(msgspec.Struct, frozen=True, kw_only=True):
         minimum, maximum: value of integer and (scaled) decimal, inclusive; length of text in characters and of bytes.
         scale: digits after the point of a decimal (0 to 9) or of a datetime's seconds (0, 3 or 6).
         values: the codes of an enum, in the order declared.
+
     """
 
     kind: Kind
@@ -85,7 +89,9 @@ def check_column(column: Column) -> None:
         _check_enum(column.type.values, where)
     elif column.type.values:
         raise Malformed(f"{where}: only an enum has values")
-    if kind in ("boolean", "enum", "date", "datetime", "account") and (low is not None or high is not None):
+    if kind in ("boolean", "enum", "date", "datetime", "account") and (
+        low is not None or high is not None
+    ):
         raise Malformed(f"{where}: this type takes no bounds")
     if column.type.is_number:
         digits = INT64_MAX if kind == "integer" else 10**DECIMAL_DIGITS_MAX - 1
@@ -94,7 +100,13 @@ def check_column(column: Column) -> None:
         if high is None:
             raise Malformed(f"{where}: a length bound is needed")
         _check_bounds(where, low, high, 0, TEXT_CHARS_MAX if kind == "text" else BYTES_MAX)
-    scales = range(DECIMAL_SCALE_MAX + 1) if kind == "decimal" else _FRACTIONS if kind == "datetime" else (0,)
+    scales = (
+        range(DECIMAL_SCALE_MAX + 1)
+        if kind == "decimal"
+        else _FRACTIONS
+        if kind == "datetime"
+        else (0,)
+    )
     if column.type.scale not in scales:
         raise Malformed(f"{where}: scale {column.type.scale} is not permitted")
 
@@ -202,11 +214,15 @@ def _text(type_: ColumnType) -> Check:
 
 def _enum(type_: ColumnType) -> Check:
     codes = dict.fromkeys(type_.values)
-    return lambda value: None if type(value) is str and value in codes else f"one of {', '.join(codes)} is needed"
+    return lambda value: (
+        None if type(value) is str and value in codes else f"one of {', '.join(codes)} is needed"
+    )
 
 
 def _date(_: ColumnType) -> Check:
-    return lambda value: None if type(value) is str and is_date(value) else "a day YYYY-MM-DD is needed"
+    return lambda value: (
+        None if type(value) is str and is_date(value) else "a day YYYY-MM-DD is needed"
+    )
 
 
 def _datetime(type_: ColumnType) -> Check:
@@ -232,13 +248,17 @@ def _is_moment(text: str, fraction: int) -> bool:
 
 
 def _bytes(type_: ColumnType) -> Check:
-    low = ACCOUNT_BYTES if type_.kind == "account" else type_.minimum or 0
-    high = ACCOUNT_BYTES if type_.kind == "account" else type_.maximum or 0
+    low = ACCOUNT_ID_BYTES if type_.kind == "account" else type_.minimum or 0
+    high = ACCOUNT_ID_BYTES if type_.kind == "account" else type_.maximum or 0
 
     def check(value: ColumnValue) -> str | None:
         if type(value) is not bytes:
             return "bytes are needed"
-        return None if low <= len(value) <= high else f"{len(value)} bytes, {low} to {high} are allowed"
+        return (
+            None
+            if low <= len(value) <= high
+            else f"{len(value)} bytes, {low} to {high} are allowed"
+        )
 
     return check
 

@@ -18,12 +18,17 @@ def check_name(name: str, what: str, *, chars_max: int = NAME_CHARS_MAX) -> str:
     Args:
         what: noun for the message, such as ``table`` or ``column``.
     Raises: Malformed, telling what is wrong and what a name looks like.
+
     """
     if not 1 <= len(name) <= chars_max:
-        raise Malformed(f"{what} name {name[:60]!r}: 1 to {chars_max} characters are allowed, not {len(name)}")
+        raise Malformed(
+            f"{what} name {name[:60]!r}: 1 to {chars_max} characters are allowed, not {len(name)}"
+        )
     words = name.split("_")
     if name[0] not in _LETTERS or any(not word or word.strip(_LETTERS_DIGITS) for word in words):
-        raise Malformed(f"{what} name {name!r}: small letters a-z, digits and single underscores, a letter first")
+        raise Malformed(
+            f"{what} name {name!r}: small letters a-z, digits and single underscores, a letter first"
+        )
     if name in _RESERVED or any(name.startswith(prefix) for prefix in _RESERVED_PREFIXES):
         raise Malformed(f"{what} name {name!r} is reserved; choose another")
     return name

@@ -42,6 +42,7 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
         history: ``all`` versions, the versions of the last N heights, or ``none``.
         is_owned: rows carry ``_owner``, the account that added them.
         is_salted: rows carry ``_salt``, so that no hash can be guessed back (rule R4.5).
+
     """
 
     name: str
@@ -57,18 +58,24 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
         if "__" not in self.name:
             check_name(self.name, "table")
         if not 1 <= len(self.columns) <= COLUMNS_PER_TABLE_MAX:
-            raise Malformed(f"table {self.name!r}: 1 to {COLUMNS_PER_TABLE_MAX} columns are allowed")
+            raise Malformed(
+                f"table {self.name!r}: 1 to {COLUMNS_PER_TABLE_MAX} columns are allowed"
+            )
         for column in self.columns:
             check_column(column)
         self._check_names([column.name for column in self.columns], "column")
         self._check_key()
         if len(self.indexes) > INDEXES_PER_TABLE_MAX:
-            raise Malformed(f"table {self.name!r}: at most {INDEXES_PER_TABLE_MAX} indexes are allowed")
+            raise Malformed(
+                f"table {self.name!r}: at most {INDEXES_PER_TABLE_MAX} indexes are allowed"
+            )
         self._check_names([index.name for index in self.indexes], "index")
         for index in self.indexes:
             check_name(index.name, "index")
             self._check_columns(index.columns, f"index {index.name!r}")
-        if self.history not in ("all", "none") and (type(self.history) is not int or self.history < 1):
+        if self.history not in ("all", "none") and (
+            type(self.history) is not int or self.history < 1
+        ):
             raise Malformed(f"table {self.name!r}: history is all, none or a number of heights")
 
     def ordinal(self, name: str) -> int:
@@ -90,7 +97,7 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
             self.name,
             [_column_value(column) for column in self.columns],
             [self.ordinal(name) for name in self.key],
-            [[index.name, [self.ordinal(name) for name in index.columns], index.unique] for index in self.indexes],
+            self._index_value(),
             self.history,
             self.is_owned,
             self.is_salted,
@@ -99,27 +106,50 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
     def check_successor(self, later: "TableSchema") -> None:
         """Refuse ``later`` as the next version: columns may only be appended, renamed or retired. Raises: Malformed."""
         where = f"table {self.name!r}"
-        if later.name != self.name or later.is_owned != self.is_owned or later.is_salted != self.is_salted:
+        if (
+            later.name != self.name
+            or later.is_owned != self.is_owned
+            or later.is_salted != self.is_salted
+        ):
             raise Malformed(f"{where}: name, ownership and salting are fixed")
         if len(later.columns) < len(self.columns):
             raise Malformed(f"{where}: a column cannot be removed; retire it")
         for ordinal, (old, new) in enumerate(zip(self.columns, later.columns, strict=False)):
             is_same = old.type == new.type or _is_wider_enum(old.type, new.type)
-            if not is_same or (new.required and not old.required) or (old.retired and not new.retired):
-                raise Malformed(f"{where}: column {ordinal} {old.name!r} cannot change its type or become required")
+            if (
+                not is_same
+                or (new.required and not old.required)
+                or (old.retired and not new.retired)
+            ):
+                raise Malformed(
+                    f"{where}: column {ordinal} {old.name!r} cannot change its type or become required"
+                )
         if any(column.required for column in later.columns[len(self.columns) :]):
             raise Malformed(f"{where}: an added column cannot be required, rows have null in it")
         if [self.ordinal(name) for name in self.key] != [later.ordinal(name) for name in later.key]:
             raise Malformed(f"{where}: the key is fixed")
+        if self._index_value() != later._index_value() or later.history != self.history:
+            raise Malformed(f"{where}: indexes and history are fixed")
+
+    def _index_value(self) -> cbor.Value:
+        return [
+            [index.name, [self.ordinal(name) for name in index.columns], index.unique]
+            for index in self.indexes
+        ]
 
     def _check_key(self) -> None:
         if not 1 <= len(self.key) <= KEY_COLUMNS_MAX:
-            raise Malformed(f"table {self.name!r}: a key of 1 to {KEY_COLUMNS_MAX} columns is needed")
+            raise Malformed(
+                f"table {self.name!r}: a key of 1 to {KEY_COLUMNS_MAX} columns is needed"
+            )
         self._check_columns(self.key, "key")
         for column in self.key_columns:
             if not column.required or column.type.kind == "boolean" or column.retired:
                 raise Malformed(f"key column {column.name!r}: must be required, and not boolean")
-            if column.type.kind in ("text", "bytes") and (column.type.maximum or 0) > ENCODED_KEY_BYTES_MAX:
+            if (
+                column.type.kind in ("text", "bytes")
+                and (column.type.maximum or 0) > ENCODED_KEY_BYTES_MAX
+            ):
                 raise Malformed(f"key column {column.name!r}: at most {ENCODED_KEY_BYTES_MAX} long")
 
     def _check_columns(self, names: Sequence[str], what: str) -> None:
@@ -137,7 +167,9 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
                 raise Malformed(f"table {self.name!r}: {what} {name!r} stands twice")
 
 
-Versions: TypeAlias = Sequence[tuple[int, TableSchema | None]]  # (height, schema), None where the table was dropped
+Versions: TypeAlias = Sequence[
+    tuple[int, TableSchema | None]
+]  # (height, schema), None where the table was dropped
 
 
 def versions_value(versions: Versions) -> cbor.Value:
@@ -153,7 +185,9 @@ def schema_hash(versions: Versions) -> bytes:
 def versions_from_value(value: cbor.Value) -> list[tuple[int, TableSchema | None]]:
     """Return the schema versions that ``versions_value`` wrote. Raises: Malformed."""
     try:
-        return [(height, None if item is None else _schema_from_value(item)) for height, item in value]
+        return [
+            (height, None if item is None else _schema_from_value(item)) for height, item in value
+        ]
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise Malformed("schema: not a list of versions") from error
 
@@ -168,7 +202,11 @@ def _schema_from_value(value: cbor.Value) -> TableSchema:
         columns=parsed,
         key=tuple(parsed[ordinal].name for ordinal in key),
         indexes=tuple(
-            Index(name=title, columns=tuple(parsed[ordinal].name for ordinal in ordinals), unique=unique)
+            Index(
+                name=title,
+                columns=tuple(parsed[ordinal].name for ordinal in ordinals),
+                unique=unique,
+            )
             for title, ordinals, unique in indexes
         ),
         history=history,
@@ -196,7 +234,9 @@ def _column_value(column: Column) -> cbor.Value:
 
 def _column_from_value(value: cbor.Value) -> Column:
     name, kind, required, retired, minimum, maximum, scale, values = value
-    type_ = ColumnType(kind=kind, minimum=minimum, maximum=maximum, scale=scale, values=tuple(values))
+    type_ = ColumnType(
+        kind=kind, minimum=minimum, maximum=maximum, scale=scale, values=tuple(values)
+    )
     return Column(name=name, type=type_, required=required, retired=retired)
 
 

@@ -1,0 +1,289 @@
+"""The context of a call: implements the SDK's ``Context`` over a candidate's state.
+
+Invariant: everything a context tells is a function of the state and the block, never of the host.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from comity.crypto import cbor
+from comity.crypto.hashing import TAG_TIMER_SALT, tagged
+from comity.crypto.ordered import encode_key
+from comity.errors import Malformed
+from comity.limits import BYTES_MAX, CALL_DEPTH_MAX, INT64_MAX, SALT_BYTES, TABLES_MAX
+from comity.machine.accounts import MachineAccounts
+from comity.machine.database import Database
+from comity.machine.pending import PendingTable
+from comity.machine.state import State
+from comity.machine.system import SCHEMA, TIMER
+from comity.model.row import StoredRow
+from comity.model.schema import TableSchema, versions_from_value, versions_value
+from comity.sdk.arguments import check_arguments
+from comity.sdk.declaration import Declaration
+from comity.sdk.standard import (
+    BadSchema,
+    BadTimer,
+    CallsTooDeep,
+    NotAuthorized,
+    NotGranted,
+    TableExists,
+    TableNotEmpty,
+    TableNotFound,
+    TooManyTables,
+    UnknownAction,
+)
+
+GRANT_SCHEMA = "schema"
+GRANT_ACCOUNTS = "accounts"
+_SEQUENCE_BITS = 20  # a writer sets fewer timers than it may touch rows
+_VERSIONS_AT = 2
+_TIMER_APP_AT = 3
+
+
+class Writer:
+    """Who writes: facts of the transaction or timer that a context passes on."""
+
+    __slots__ = ("identifier", "key", "salt", "scope", "sender", "timers_set")
+
+    def __init__(
+        self, *, sender: bytes, identifier: bytes, salt: bytes, key: tuple[int, bytes], scope: str
+    ) -> None:
+        self.sender = sender
+        self.identifier = identifier
+        self.salt = salt
+        self.key = key
+        self.scope = scope
+        self.timers_set = 0
+
+
+class BlockFacts:
+    """What all calls of a block share."""
+
+    __slots__ = ("genesis_hash", "granted", "height", "time_ns", "timers_set")
+
+    def __init__(
+        self,
+        *,
+        genesis_hash: bytes,
+        height: int,
+        time_ns: int,
+        granted: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self.genesis_hash = genesis_hash
+        self.height = height
+        self.time_ns = time_ns
+        self.granted = granted
+
+
+class ActionContext:
+    """What one app's actions see within one transaction."""
+
+    def __init__(self, state: State, facts: BlockFacts, writer: Writer, app: Declaration) -> None:
+        self._state = state
+        self._facts = facts
+        self._writer = writer
+        self._app = app
+        self._depth = 0
+        self.db = Database(state, app, writer.salt)
+
+    @property
+    def sender(self) -> bytes:
+        """Return the account that signed; for a timer, the empty string."""
+        return self._writer.sender
+
+    @property
+    def signing_key(self) -> tuple[int, bytes]:
+        """Return (key type, public key) that signed."""
+        return self._writer.key
+
+    @property
+    def signing_scope(self) -> str:
+        """Return the signing key's scope."""
+        return self._writer.scope
+
+    @property
+    def height(self) -> int:
+        """Return the block's height."""
+        return self._facts.height
+
+    @property
+    def time_ns(self) -> int:
+        """Return the block's time."""
+        return self._facts.time_ns
+
+    @property
+    def position(self) -> int:
+        """Return the writer's log position."""
+        return self._state.position
+
+    @property
+    def transaction_id(self) -> bytes:
+        """Return the transaction's id; for a timer, the empty string."""
+        return self._writer.identifier
+
+    @property
+    def genesis_hash(self) -> bytes:
+        """Return the hash of the ledger's genesis."""
+        return self._facts.genesis_hash
+
+    @property
+    def timers(self) -> "MachineTimers":
+        """Return the app's timers."""
+        return MachineTimers(self._state, self._app, self._writer)
+
+    @property
+    def schema(self) -> "MachineSchema":
+        """Return the maker of tables. Raises: NotGranted."""
+        self._need(GRANT_SCHEMA)
+        return MachineSchema(self._state, self._facts.height)
+
+    @property
+    def accounts(self) -> MachineAccounts:
+        """Return accounts and keys. Raises: NotGranted."""
+        self._need(GRANT_ACCOUNTS)
+        return MachineAccounts(self._state, self._facts.genesis_hash)
+
+    def authorize(self, account: bytes) -> None:
+        """Refuse unless ``account`` is the sender. Raises: NotAuthorized."""
+        if not self._writer.sender or self._writer.sender != account:
+            raise NotAuthorized(account=account)
+
+    def call(self, action: str, arguments: Mapping[str, Any]) -> Any:
+        """Run another action of the same app in this transaction. Raises: UnknownAction, CallsTooDeep."""
+        if self._depth >= CALL_DEPTH_MAX:
+            raise CallsTooDeep(depth_max=CALL_DEPTH_MAX)
+        self._depth += 1
+        try:
+            return self.run(action, arguments, is_timer=False)
+        finally:
+            self._depth -= 1
+
+    def run(self, name: str, arguments: Mapping[str, Any], *, is_timer: bool) -> Any:
+        """Check the arguments and run an action or timer of this app. Raises: any refusal."""
+        action = self._app.actions.get(name)
+        if action is None or action.is_timer != is_timer:
+            raise UnknownAction(action=f"{self._app.name}.{name}")
+        return action.function(self, **check_arguments(action, arguments))
+
+    def _need(self, grant: str) -> None:
+        if grant not in self._facts.granted.get(self._app.name, ()):
+            raise NotGranted(grant=grant)
+
+
+class MachineTimers:
+    """The timers of one app within one transaction."""
+
+    def __init__(self, state: State, app: Declaration, writer: Writer) -> None:
+        self._state = state
+        self._app = app
+        self._writer = writer
+
+    def set(self, at_ns: int, action: str, arguments: Mapping[str, Any]) -> tuple[int, int]:
+        """Run ``action`` once block time is past ``at_ns``. Raises: BadTimer, TooMuchWork."""
+        found = self._app.actions.get(action)
+        if found is None or not found.is_timer or not 0 <= at_ns <= INT64_MAX:
+            raise BadTimer(action=action)
+        check_arguments(found, arguments)
+        try:
+            data = cbor.encode(dict(arguments))
+        except Malformed:
+            raise BadTimer(action=action) from None
+        if len(data) > BYTES_MAX:
+            raise BadTimer(action=action)
+        sequence = (self._state.position << _SEQUENCE_BITS) | self._writer.timers_set
+        self._writer.timers_set += 1
+        salt = tagged(TAG_TIMER_SALT, self._writer.salt)[:SALT_BYTES]
+        table, values = self._state.system(TIMER), (at_ns, sequence)
+        key = encode_key(values)
+        self._state.get(table, key, values)
+        row = (self._state.position, at_ns, sequence, self._app.name, action, data, salt)
+        self._state.write(table, key, row)
+        return at_ns, sequence
+
+    def cancel(self, fire_at: int, sequence: int) -> bool:
+        """Drop a timer that this app set; tell whether it was still there."""
+        table, values = self._state.system(TIMER), (fire_at, sequence)
+        key = encode_key(values)
+        row = self._state.get(table, key, values)
+        if row is None or row[_TIMER_APP_AT] != self._app.name:
+            return False
+        self._state.write(table, key, None)
+        return True
+
+
+class MachineSchema:
+    """Makes tables at run time, within one transaction."""
+
+    def __init__(self, state: State, height: int) -> None:
+        self._state = state
+        self._height = height
+
+    def create(self, schema: TableSchema) -> None:
+        """Make a table. Raises: TableExists, BadSchema, TooManyTables."""
+        _check(schema)
+        if "__" in schema.name:
+            raise BadSchema(table=schema.name, problem="two underscores belong to tables of apps")
+        key = encode_key((schema.name,))
+        table = self._state.system(SCHEMA)
+        # A dropped table's name stays taken: its history is still under it.
+        if self._state.get(table, key, (schema.name,)) is not None:
+            raise TableExists(table=schema.name)
+        if len(self._state.store.tables) + len(self._state.tables()) > TABLES_MAX:
+            raise TooManyTables(tables_max=TABLES_MAX)
+        self._state.replace_table(schema.name, PendingTable(schema, None))
+        self._write(schema.name, [(self._height, schema)])
+
+    def alter(self, schema: TableSchema) -> None:
+        """Give a table its next schema version. Raises: TableNotFound, BadSchema."""
+        _check(schema)
+        present = self._present(schema.name)
+        try:
+            present.schema.check_successor(schema)
+        except Malformed as error:
+            raise BadSchema(table=schema.name, problem=str(error)) from None
+        if self._state.is_written(present):
+            raise BadSchema(table=schema.name, problem="alter a table before its rows are written")
+        versions = self._versions(schema.name)
+        if versions[-1][0] == self._height:
+            raise BadSchema(table=schema.name, problem="one version a block; try again in the next")
+        self._state.replace_table(schema.name, present.under(schema))
+        self._write(schema.name, [*versions, (self._height, schema)])
+
+    def drop(self, name: str) -> None:
+        """Remove an empty table from the catalog. Raises: TableNotFound, TableNotEmpty, BadSchema."""
+        present = self._present(name)
+        if present.range((), (), None, 1):
+            raise TableNotEmpty(table=name)
+        versions = self._versions(name)
+        if present.stored is None or versions[-1][0] == self._height:
+            raise BadSchema(table=name, problem="made in this block; drop it in the next")
+        self._state.drop_table(name)
+        self._write(name, [*versions, (self._height, None)])
+
+    def _present(self, name: str) -> PendingTable:
+        table = None if "__" in name or name[:6] == "comity" else self._state.table(name)
+        if table is None:
+            raise TableNotFound(table=name)
+        return table
+
+    def _row(self, name: str) -> StoredRow | None:
+        return self._state.get(self._state.system(SCHEMA), encode_key((name,)), (name,))
+
+    def _versions(self, name: str) -> list[tuple[int, TableSchema | None]]:
+        row = self._row(name)
+        if row is None:
+            raise TableNotFound(table=name)
+        data = row[_VERSIONS_AT]
+        return versions_from_value(cbor.decode(data, size_max=len(data)))  # type: ignore[arg-type]  # a bytes column
+
+    def _write(self, name: str, versions: list[tuple[int, TableSchema | None]]) -> None:
+        self._row(name)
+        row = (self._state.position, name, cbor.encode(versions_value(versions)))
+        self._state.write(self._state.system(SCHEMA), encode_key((name,)), row)
+
+
+def _check(schema: TableSchema) -> None:
+    try:
+        schema.check()
+    except Malformed as error:
+        raise BadSchema(table=schema.name[:60], problem=str(error)) from None

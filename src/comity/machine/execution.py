@@ -1,0 +1,215 @@
+"""Executing a block's work on a candidate's state: timers first, then transactions, each all or nothing.
+
+Invariant: a refusal leaves no trace but its receipt; a fault of application code leaves none at all and names its
+origin; a fault of storage passes through and stops the node (consensus rules R3.4 and R3.6).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import apsw
+
+from comity.crypto import cbor
+from comity.crypto.ordered import encode_key
+from comity.errors import ComityError, InvariantViolated, Malformed, Refusal, Unavailable
+from comity.limits import (
+    ROWS_WRITTEN_PER_BLOCK_MAX,
+    TIMERS_PER_BLOCK_MAX,
+)
+from comity.machine.checks import Checked
+from comity.machine.context import ActionContext, BlockFacts, Writer
+from comity.machine.state import State
+from comity.machine.system import ACCOUNT, ACTIVE, KEY, TIMER
+from comity.model.names import split_action
+from comity.model.receipt import RECEIPT_BYTES_MAX, Receipt
+from comity.model.row import StoredRow
+from comity.sdk.checks import value_of
+from comity.sdk.declaration import Declaration
+from comity.sdk.standard import (
+    AccountExists,
+    AccountNotFound,
+    AccountSuspended,
+    KeyNotFound,
+    ResultTooLarge,
+    UnknownAction,
+)
+
+# Faults of this node's disk, memory or code, never of an application: they stop the node (rule R3.4).
+NODE_FAULTS = (apsw.Error, OSError, MemoryError, InvariantViolated, Unavailable)
+_STATUS_AT = 2
+
+
+class AppFault(ComityError):
+    """Application code raised something else than a refusal.
+
+    Args:
+        where: ``app.action``.
+    """
+
+    def __init__(self, where: str, error: BaseException) -> None:
+        super().__init__(f"{where} faults: {type(error).__name__}")
+        self.where = where
+
+
+class BlockFull(ComityError):
+    """The block would write more rows than ``ROWS_WRITTEN_PER_BLOCK_MAX``."""
+
+
+class Execution:
+    """Runs timers and transactions of one block."""
+
+    def __init__(self, state: State, facts: BlockFacts, apps: Mapping[str, Declaration]) -> None:
+        self._state = state
+        self._facts = facts
+        self._apps = apps
+
+    def due_timers(self) -> list[StoredRow]:
+        """Return the timers whose time the block's time has passed, in (fire_at, sequence) order, bounded."""
+        table = self._state.system(TIMER)
+        return table.range((), (self._facts.time_ns - 1,), None, TIMERS_PER_BLOCK_MAX)
+
+    def run_timers(
+        self, position: int, given_up: Sequence[tuple[int, int]], *, is_decided: bool
+    ) -> list[tuple[int, int]]:
+        """Fire the due timers as one writer at ``position``; return those that fault.
+
+        Args:
+            given_up: (fire_at, sequence) that the block's link names as quarantined.
+            is_decided: the block was decided, so these are obeyed, not tried.
+        """
+        self._state.begin(position)
+        faulted: list[tuple[int, int]] = []
+        for row in self.due_timers():
+            at = (row[1], row[2])
+            mark = self._state.mark()
+            if (is_decided and at in given_up) or not self._fire(row, mark):
+                faulted.append(at)  # type: ignore[arg-type]  # integer columns
+            if self._state.written() >= ROWS_WRITTEN_PER_BLOCK_MAX:
+                self._state.roll_back(mark)
+                if faulted and faulted[-1] == at:
+                    faulted.pop()
+                break
+            self._remove_timer(row)
+        self._state.seal()
+        return faulted
+
+    def run_transaction(self, checked: Checked, position: int) -> Receipt:
+        """Execute one transaction at ``position`` and return its receipt.
+
+        Raises: AppFault, BlockFull: nothing changed, and there is no receipt.
+        """
+        self._state.begin(position)
+        writer = Writer(
+            sender=checked.transaction.envelope.sender,
+            identifier=checked.identifier,
+            salt=checked.transaction.salt,
+            key=checked.key,
+            scope=checked.scope,
+        )
+        results: list[cbor.Value] = []
+        try:
+            self._check_account(checked)
+            self._run_calls(checked, writer, results)
+            receipt = Receipt(results=tuple(results))
+            if len(receipt.encode()) > RECEIPT_BYTES_MAX:
+                raise ResultTooLarge(bytes_max=RECEIPT_BYTES_MAX)
+        except Refusal as refusal:
+            self._state.roll_back()
+            return Receipt(
+                call_index=len(results),
+                app=refusal.app,
+                code=refusal.code,
+                fields=dict(refusal.to_fields()),
+            )
+        except AppFault:
+            self._state.roll_back()
+            raise
+        if self._state.rows_written + self._state.written() > ROWS_WRITTEN_PER_BLOCK_MAX:
+            self._state.roll_back()
+            raise BlockFull(f"a block writes at most {ROWS_WRITTEN_PER_BLOCK_MAX} rows")
+        self._state.seal()
+        return receipt
+
+    def _run_calls(self, checked: Checked, writer: Writer, results: list[cbor.Value]) -> None:
+        contexts: dict[str, ActionContext] = {}
+        for call in checked.transaction.calls:
+            try:
+                app, name = split_action(call.action)
+            except Malformed:
+                raise UnknownAction(action=call.action[:80]) from None
+            context = contexts.get(app)
+            if context is None:
+                declaration = self._apps.get(app)
+                if declaration is None:
+                    raise UnknownAction(action=call.action)
+                context = ActionContext(self._state, self._facts, writer, declaration)
+                contexts[app] = context
+            results.append(self._guarded(context, call.action, name, call.arguments))
+
+    def _guarded(
+        self,
+        context: ActionContext,
+        where: str,
+        name: str,
+        arguments: Mapping[str, cbor.Value],
+        *,
+        is_timer: bool = False,
+    ) -> cbor.Value:
+        """Run application code, telling its faults from refusals and from faults of this node."""
+        try:
+            return value_of(context.run(name, arguments, is_timer=is_timer))
+        except (Refusal, *NODE_FAULTS):
+            raise
+        except Exception as error:  # tidy: except: application code may raise anything; R3.4 leaves it out of the block
+            raise AppFault(where, error) from error
+
+    def _fire(self, row: StoredRow, mark: int) -> bool:
+        """Run one timer; tell whether it did not fault. A refusal only takes its writes back."""
+        _, _, _, app, action, data, salt = row
+        declaration = self._apps.get(str(app))
+        if declaration is None:
+            return False
+        writer = Writer(sender=b"", identifier=b"", salt=salt, key=(0, b""), scope="timer")  # type: ignore[arg-type]  # a bytes column
+        writer.timers_set = mark  # sequences of the block's timers must differ: writes only grow
+        context = ActionContext(self._state, self._facts, writer, declaration)
+        try:
+            arguments = cbor.decode(data, size_max=len(data))  # type: ignore[arg-type]  # a bytes column
+            self._guarded(context, f"{app}.{action}", str(action), arguments, is_timer=True)
+        except Refusal:
+            self._state.roll_back(mark)
+        except AppFault:
+            self._state.roll_back(mark)
+            return False
+        return True
+
+    def _remove_timer(self, row: StoredRow) -> None:
+        table, values = self._state.system(TIMER), (row[1], row[2])
+        key = encode_key(values)  # type: ignore[arg-type]  # integer columns
+        self._state.mark()
+        if self._state.get(table, key, values) is not None:
+            self._state.write(table, key, None)
+
+    def _check_account(self, checked: Checked) -> None:
+        """Refuse what earlier entries of this block made wrong: the rest was checked against the state before it."""
+        sender = checked.transaction.envelope.sender
+        accounts = self._state.system(ACCOUNT)
+        if checked.is_joining:
+            if accounts.rows.get(encode_key((sender,))) is not None:
+                raise AccountExists(account=sender)
+            return
+        if accounts.rows:
+            row = accounts.get(encode_key((sender,)), (sender,))
+            if row is None:
+                raise AccountNotFound(account=sender)
+            if row[_STATUS_AT] != ACTIVE:
+                raise AccountSuspended(account=sender)
+        keys = self._state.system(KEY)
+        if keys.rows:
+            values = (sender, checked.key[1])
+            if keys.get(encode_key(values), values) is None:
+                raise KeyNotFound(account=sender)
+
+
+def timers_after(rows: Sequence[StoredRow]) -> Iterator[tuple[int, int]]:
+    """Yield (fire_at, sequence) of timer rows."""
+    for row in rows:
+        yield row[1], row[2]  # type: ignore[misc]  # integer columns

@@ -1,0 +1,93 @@
+"""The machine's own tables: everything that execution reads and no application owns (consensus rule R1.1).
+
+Invariant: the machine alone writes them, and they are in the catalog, hashed and proved like any other table.
+"""
+
+from comity.limits import BYTES_MAX
+from comity.model.column import Column, ColumnType, Kind
+from comity.model.schema import History, TableSchema
+
+ACTIVE = "active"
+SUSPENDED = "suspended"
+SCOPE_OWNER = "owner"
+SCOPE_DAILY = "daily"
+SCOPE_JOINING = "joining"
+
+CHAIN_KEY = 0  # comity_chain has one row
+
+_VERSIONS_BYTES_MAX = 1 << 20
+
+
+def _column(name: str, kind: Kind, *, maximum: int | None = None, required: bool = True) -> Column:
+    return Column(name=name, type=ColumnType(kind=kind, maximum=maximum), required=required)
+
+
+def _enum(name: str, *values: str) -> Column:
+    return Column(name=name, type=ColumnType(kind="enum", values=values))
+
+
+def _table(name: str, key: str, *columns: Column, history: History = "all") -> TableSchema:
+    return TableSchema(name=name, columns=columns, key=tuple(key.split(" ")), history=history)
+
+
+CHAIN = _table(
+    "comity_chain",
+    "id",
+    _column("id", "integer"),
+    _column("height", "integer"),
+    _column("time_ns", "integer"),
+    _column("versions", "bytes", maximum=BYTES_MAX),  # CBOR [[app, version], ...]
+)
+ACCOUNT = _table(
+    "comity_account", "id", _column("id", "account"), _enum("status", ACTIVE, SUSPENDED)
+)
+KEY = _table(
+    "comity_key",
+    "account key",
+    _column("account", "account"),
+    _column("key", "bytes", maximum=64),
+    _column("kind", "integer"),
+    _enum("scope", SCOPE_OWNER, SCOPE_DAILY),
+    _column("valid_until", "integer", required=False),
+)
+SEEN = _table(
+    "comity_seen",
+    "valid_until id",
+    _column("valid_until", "integer"),
+    _column("id", "bytes", maximum=32),
+    history="none",
+)
+TIMER = _table(
+    "comity_timer",
+    "fire_at sequence",
+    _column("fire_at", "integer"),
+    _column("sequence", "integer"),
+    _column("app", "text", maximum=40),
+    _column("action", "text", maximum=40),
+    _column("arguments", "bytes", maximum=BYTES_MAX),
+    _column("salt", "bytes", maximum=16),
+)
+PARAMETER = _table(
+    "comity_parameter",
+    "app name",
+    _column("app", "text", maximum=40),
+    _column("name", "text", maximum=40),
+    _column("value", "bytes", maximum=BYTES_MAX),
+)
+QUOTA = _table(
+    "comity_quota",
+    "role account window",
+    _column("role", "text", maximum=40),
+    _column("account", "account"),
+    _column("window", "integer"),
+    _column("calls", "integer"),
+    history="none",
+)
+SCHEMA = _table(
+    "comity_schema",
+    "name",
+    _column("name", "text", maximum=90),
+    _column("versions", "bytes", maximum=_VERSIONS_BYTES_MAX),
+)
+
+SYSTEM_TABLES = (ACCOUNT, CHAIN, KEY, PARAMETER, QUOTA, SCHEMA, SEEN, TIMER)

@@ -1,0 +1,150 @@
+"""SQL of the tables: the only place that turns a schema into SQLite's words, and the only one that quotes a name.
+
+Invariant: names reach SQL through ``quote`` alone; every table is STRICT, and uniqueness is the machine's work, so that
+no order of writes within a block can offend an index.
+"""
+
+from comity.model.column import ColumnType
+from comity.model.schema import Index, TableSchema
+
+_SQL_TYPES = {
+    "integer": "INTEGER",
+    "decimal": "INTEGER",
+    "boolean": "INTEGER",
+    "text": "TEXT",
+    "enum": "TEXT",
+    "date": "TEXT",
+    "datetime": "TEXT",
+    "bytes": "BLOB",
+    "account": "BLOB",
+}
+
+# Not in the catalog, so not in the app hash (consensus rule R1.1): derived from the log, or local to this node.
+UNHASHED = (
+    "CREATE TABLE comity_table(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, leaf BLOB) STRICT",
+    "CREATE TABLE comity_tree(id INTEGER PRIMARY KEY, page BLOB NOT NULL) STRICT",
+    "CREATE TABLE comity_tile(level INTEGER NOT NULL, number INTEGER NOT NULL, hashes BLOB NOT NULL,"
+    " PRIMARY KEY(level, number)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE comity_transaction(position INTEGER PRIMARY KEY, id BLOB, height INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL, receipt BLOB) STRICT",
+    "CREATE INDEX comity_transaction_id ON comity_transaction(id) WHERE id IS NOT NULL",
+    "CREATE TABLE comity_block(height INTEGER PRIMARY KEY, engine_height INTEGER NOT NULL, app_hash BLOB NOT NULL,"
+    " log_size INTEGER NOT NULL, evidence BLOB) STRICT",
+    "CREATE TABLE comity_root(height INTEGER NOT NULL, name TEXT NOT NULL, leaf BLOB,"
+    " PRIMARY KEY(height, name)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE comity_undo(height INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT",
+    "CREATE TABLE comity_local(name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
+)
+
+
+def quote(name: str) -> str:
+    """Return ``name`` as an SQL identifier. Raises: ValueError, when it holds a quote or a NUL."""
+    if '"' in name or "\0" in name or not name:
+        raise ValueError("not an SQL identifier")
+    return '"' + name + '"'
+
+
+def stored_columns(schema: TableSchema) -> list[str]:
+    """Return the quoted columns of a stored row in its order: ``_from``, ``_owner``, ``_salt``, declared columns."""
+    system = ["_from"] + ["_owner"] * schema.is_owned + ["_salt"] * schema.is_salted
+    return [quote(name) for name in system] + [quote(column.name) for column in schema.columns]
+
+
+def history_name(schema: TableSchema) -> str:
+    """Return the name of the table of superseded versions."""
+    return schema.name + "__h"
+
+
+def create(schema: TableSchema) -> list[str]:
+    """Return the statements that make the live table, its indexes and, unless ``none``, its history table."""
+    declared = [
+        quote(column.name)
+        + " "
+        + column_sql(column.type)
+        + (" NOT NULL" if column.required else "")
+        for column in schema.columns
+    ]
+    system = (["_owner BLOB NOT NULL"] if schema.is_owned else []) + (
+        ["_salt BLOB NOT NULL"] if schema.is_salted else []
+    )
+    key = ", ".join(quote(name) for name in schema.key)
+    live = [*declared, *system, "_from INTEGER NOT NULL", "PRIMARY KEY(" + key + ")"]
+    statements = [
+        "CREATE TABLE " + quote(schema.name) + "(" + ", ".join(live) + ") STRICT, WITHOUT ROWID"
+    ]
+    statements += [create_index(schema, index) for index in schema.indexes]
+    if schema.history == "none":
+        return statements
+    past = ["_n INTEGER PRIMARY KEY"]
+    past += [quote(column.name) + " " + column_sql(column.type) for column in schema.columns]
+    past += ["_owner BLOB"] * schema.is_owned + ["_salt BLOB"] * schema.is_salted
+    past += ["_from INTEGER NOT NULL", "_to INTEGER NOT NULL"]
+    history = quote(history_name(schema))
+    index_name = quote(history_name(schema) + "_key")
+    return [
+        *statements,
+        "CREATE TABLE " + history + "(" + ", ".join(past) + ") STRICT",
+        "CREATE INDEX " + index_name + " ON " + history + "(" + key + ", _to)",
+    ]
+
+
+def create_index(schema: TableSchema, index: Index) -> str:
+    """Return the statement that makes one declared index."""
+    columns = ", ".join(quote(name) for name in index.columns)
+    name = quote(schema.name + "__i_" + index.name)
+    return "CREATE INDEX " + name + " ON " + quote(schema.name) + "(" + columns + ")"
+
+
+def alter(old: TableSchema, new: TableSchema) -> list[str]:
+    """Return the statements that lead from one version to its successor: renamed and appended columns."""
+    tables = [old.name] + ([history_name(old)] if old.history != "none" else [])
+    statements = []
+    for before, after in zip(old.columns, new.columns, strict=False):
+        if before.name != after.name:
+            statements += [
+                "ALTER TABLE "
+                + quote(table)
+                + " RENAME COLUMN "
+                + quote(before.name)
+                + " TO "
+                + quote(after.name)
+                for table in tables
+            ]
+    for column in new.columns[len(old.columns) :]:
+        statements += [
+            "ALTER TABLE "
+            + quote(table)
+            + " ADD COLUMN "
+            + quote(column.name)
+            + " "
+            + column_sql(column.type)
+            for table in tables
+        ]
+    return statements
+
+
+def take_back(old: TableSchema, new: TableSchema) -> list[str]:
+    """Return the statements that lead back from ``new`` to ``old``, undoing ``alter``."""
+    tables = [old.name] + ([history_name(old)] if old.history != "none" else [])
+    statements = []
+    for column in new.columns[len(old.columns) :]:
+        statements += [
+            "ALTER TABLE " + quote(table) + " DROP COLUMN " + quote(column.name) for table in tables
+        ]
+    for before, after in zip(old.columns, new.columns, strict=False):
+        if before.name != after.name:
+            statements += [
+                "ALTER TABLE "
+                + quote(table)
+                + " RENAME COLUMN "
+                + quote(after.name)
+                + " TO "
+                + quote(before.name)
+                for table in tables
+            ]
+    return statements
+
+
+def column_sql(type_: ColumnType) -> str:
+    """Return the SQLite type that stores values of ``type_``."""
+    return _SQL_TYPES[type_.kind]
