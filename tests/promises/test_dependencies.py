@@ -1,5 +1,7 @@
 """What is installed is exact, hashed, from nowhere in particular, small, and free to use."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -72,6 +74,16 @@ def test_the_locks_hold_what_is_asked_for() -> None:
         source = path.with_suffix(".in")
         if source.exists():
             assert missing_from(path.read_text("utf-8"), wanted_in(source)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fuzz", "lock"])  # the suite itself was installed from the others
+def test_each_lock_can_be_installed(name: str) -> None:
+    """What the suite does not use can be installed for this Python too."""
+    options = ["--quiet", "--dry-run", "--ignore-installed", "--require-hashes", "--requirement"]
+    command = [sys.executable, "-m", "pip", "install", *options, f"requirements/{name}.txt"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_forgotten_lock_is_found() -> None:

@@ -1,0 +1,28 @@
+"""The reference says what the code says."""
+
+import re
+
+import pytest
+
+from comity import limits
+from scripts import reference
+
+
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_each_page_is_what_the_code_says(page: str) -> None:
+    """A page of the reference is what ``make docs`` would write now."""
+    path = reference.FOLDER / page
+    assert path.read_text("utf-8") == reference.text_of(page), "run make docs"
+
+
+def test_the_reference_holds_what_is_there() -> None:
+    """No page is left over from something that is gone."""
+    assert {path.name for path in reference.FOLDER.iterdir()} == set(reference.PAGES)
+
+
+def test_every_limit_is_on_its_page() -> None:
+    """Each constant of the module of limits is listed with its value: the page misses none."""
+    listed = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", reference.text_of("limits.md"), re.MULTILINE)
+    constants = {name: value for name, value in vars(limits).items() if name.isupper()}
+    assert len(constants) > 50
+    assert {name: int(value.replace(",", "")) for name, value in listed} == constants
