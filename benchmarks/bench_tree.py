@@ -1,0 +1,216 @@
+"""Measure the state tree alone: build, update, insert, remove, prove, check; wall and CPU time.
+
+``python benchmarks/bench_tree.py --rows 1000000 --folder DIRECTORY`` keeps the built tree in the
+folder and uses it again.
+"""
+
+import argparse
+import hashlib
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apsw
+
+from comity.crypto import cbor
+from comity.crypto.range_proof import range_to_value, verify_range
+from comity.crypto.trie import path_to_value, root_of, verify_path
+from comity.store.tree import Tree
+from comity.store.tree_diff import diff
+from comity.store.tree_pages import TABLE_SQL, MemoryPages, SqlitePages, write
+from comity.store.tree_proof import prove_path, prove_range
+
+SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536")
+
+
+def key_of(number: int) -> bytes:
+    """Return a key spread over the tree, as an encoded 16-byte id is."""
+    return hashlib.sha256(b"key %d" % number).digest()[:16] + b"\0\x01"
+
+
+def rising_key_of(number: int) -> bytes:
+    """Return the key of a journal entry: an encoded integer."""
+    return (number + (1 << 63)).to_bytes(8, "big")
+
+
+def value_of(number: int) -> bytes:
+    """Return a row hash."""
+    return hashlib.sha256(b"row %d" % number).digest()
+
+
+def connect(path: Path) -> apsw.Connection:
+    """Open a database as the node does."""
+    connection = apsw.Connection(str(path))
+    for setting in SETTINGS:
+        connection.execute("PRAGMA " + setting).fetchall()
+    connection.execute(TABLE_SQL)
+    return connection
+
+
+class Bench:
+    """One tree on disk, and what was measured."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = connect(path)
+        self.path = path
+        start = time.perf_counter()
+        self.tree = Tree(SqlitePages(self.connection), 1)
+        self.open_ms = (time.perf_counter() - start) * 1e3
+
+    def commit(self, changes: dict[bytes, bytes | None]) -> tuple[float, float, float, float]:
+        """Run one block; return seconds (wall, CPU) of the update, of the writes, of the commit."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        update = self.tree.update(changes)
+        updated, updated_cpu = time.perf_counter(), time.process_time()
+        self.connection.execute("BEGIN IMMEDIATE")
+        write(self.connection, update.puts, update.deletes)
+        written = time.perf_counter()
+        self.connection.execute("COMMIT")
+        committed = time.perf_counter()
+        self.tree.adopt(update)
+        return updated - wall, updated_cpu - cpu, written - updated, committed - written
+
+    def blocks(self, name: str, blocks: list[dict[bytes, bytes | None]]) -> None:
+        """Run blocks and print microseconds for each changed row (median block)."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        size = len(blocks[0])
+        wal = self.path.with_name(self.path.name + "-wal")
+        self.connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+        times = [self.commit(block) for block in blocks]
+        columns = [statistics.median(column) / size * 1e6 for column in zip(*times, strict=True)]
+        wal_bytes = wal.stat().st_size / size / len(blocks)
+        print(
+            f"{name:34} {size:6} rows: update {columns[0]:6.1f} us/row (cpu {columns[1]:6.1f}), "
+            f"write {columns[2]:5.1f}, commit {columns[3]:6.1f}, WAL {wal_bytes:6.0f} B/row"
+        )
+
+
+def build(path: Path, rows_count: int) -> None:
+    """Build the tree of ``rows_count`` rows."""
+    bench = Bench(path)
+    rows = sorted((key_of(number), value_of(number)) for number in range(rows_count))
+    start = time.perf_counter()
+    root = root_of(rows)
+    print(f"root_of: {(time.perf_counter() - start) / rows_count * 1e6:.2f} us/row")
+    start = time.perf_counter()
+    for update in bench.tree.build(rows):
+        with bench.connection:
+            write(bench.connection, update.puts, update.deletes)
+        bench.tree.adopt(update)
+    print(f"build:   {(time.perf_counter() - start) / rows_count * 1e6:.2f} us/row, on disk")
+    if bench.tree.root != root:
+        raise SystemExit("the built root is wrong")
+    bench.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    print(f"disk:    {path.stat().st_size / rows_count:.0f} B/row")
+
+
+def changes(chance: random.Random, rows_count: int, size: int) -> dict[bytes, bytes | None]:
+    """Return new values for ``size`` rows of the tree."""
+    return {key_of(n): chance.randbytes(32) for n in chance.sample(range(rows_count), size)}
+
+
+def timed_us(action: Callable[[bytes], object], keys: list[bytes]) -> float:
+    """Return the median microseconds of ``action`` over ``keys``."""
+    times = []
+    for key in keys:
+        start = time.perf_counter()
+        action(key)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1e6
+
+
+def measure_blocks(bench: Bench, rows_count: int) -> None:
+    """Measure updates, inserts and removals."""
+    chance = random.Random(7)
+    for size, count in ((10, 50), (1_000, 8), (2_000, 8), (10_000, 3)):
+        blocks = [changes(chance, rows_count, size) for _ in range(count)]
+        bench.blocks("update, random rows", blocks)
+    fresh: Iterator[int] = iter(range(rows_count, 2 * rows_count + 100_000))
+    for size, count in ((10, 20), (2_000, 5)):
+        new = [
+            {key_of(next(fresh)): chance.randbytes(32) for _ in range(size)} for _ in range(count)
+        ]
+        bench.blocks("insert, random rows", list(new))
+        bench.blocks("remove, random rows", [dict.fromkeys(block) for block in new])
+    for size, count in ((10, 20), (2_000, 5)):
+        rising = [
+            {rising_key_of(size * block + n): chance.randbytes(32) for n in range(size)}
+            for block in range(count)
+        ]
+        bench.blocks("insert, rising keys", list(rising))
+        bench.blocks("remove, rising keys", [dict.fromkeys(block) for block in rising])
+
+
+def measure_proofs(bench: Bench, rows_count: int) -> None:
+    """Measure proofs of a row, of an absent row and of a range."""
+    chance = random.Random(8)
+    tree, root = bench.tree, bench.tree.root
+    for name, first in (("present", 0), ("absent", 3 * rows_count)):
+        keys = [key_of(first + chance.randrange(rows_count)) for _ in range(300)]
+        proofs = {key: prove_path(tree, key) for key in keys}
+        sizes = [len(cbor.encode(path_to_value(proof))) for proof in proofs.values()]
+        prove_us = timed_us(lambda key: prove_path(tree, key), keys)
+        verify_us = timed_us(lambda key: verify_path(root, key, proofs[key]), keys)
+        print(
+            f"path, {name:8}: {statistics.mean(sizes):5.0f} B (max {max(sizes)}), "
+            f"prove {prove_us:.0f} us, verify {verify_us:.0f} us"
+        )
+    ordered = sorted(key_of(number) for number in range(rows_count))
+    for span in (100, 2_000):
+        lows = {ordered[at]: ordered[at + span - 1] for at in range(0, len(ordered) - span, 9973)}
+        ranges = {low: prove_range(tree, low, high) for low, high in lows.items()}
+        sizes = [
+            len(cbor.encode([item for item in proof if not isinstance(item, tuple)]))
+            for proof in ranges.values()
+        ]
+        prove_us = timed_us(lambda low: prove_range(tree, low, lows[low]), list(lows))  # noqa: B023 - called at once
+        verify_us = timed_us(
+            lambda low: verify_range(root, low, lows[low], ranges[low]), list(lows)
+        )  # noqa: B023 - called at once
+        size = len(cbor.encode(range_to_value(next(iter(ranges.values())))))
+        print(
+            f"range of {span:5} rows: bits and hashes {statistics.mean(sizes):.0f} B, "
+            f"all {size} B, prove {prove_us:.0f} us, verify {verify_us:.0f} us"
+        )
+
+
+def measure_diff() -> None:
+    """Measure the search for 5 differing rows of 200,000."""
+    rows = {key_of(number): value_of(number) for number in range(200_000)}
+    trees = []
+    for _ in range(2):
+        tree = Tree(MemoryPages(), 1)
+        for update in tree.build(sorted(rows.items())):
+            tree.adopt(update)
+        trees.append(tree)
+    trees[1].adopt(trees[1].update(changes(random.Random(9), 200_000, 5)))
+    start = time.perf_counter()
+    found = len(list(diff(trees[0], trees[1])))
+    print(f"diff of {found} rows in 200,000: {(time.perf_counter() - start) * 1e3:.2f} ms")
+
+
+def main() -> None:
+    """Run everything."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rows", type=int, default=1_000_000)
+    arguments.add_argument("--folder", type=Path, default=None)
+    chosen = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = (chosen.folder or Path(folder)) / f"tree-{chosen.rows}.db"
+        if not path.exists():
+            build(path, chosen.rows)
+        bench = Bench(path)
+        verify_us = timed_us(lambda key: hashlib.sha256(bytes(67)).digest(), [b""] * 10_000)
+        print(f"one node hash: {verify_us:.2f} us; open: {bench.open_ms:.2f} ms")
+        measure_blocks(bench, chosen.rows)
+        measure_proofs(bench, chosen.rows)
+        print(f"RSS: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        measure_diff()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The state tree of one table: its newest version, in pages; updates are data until adopted.
+
+Invariant: ``update`` changes nothing. What it returns becomes the tree by ``write`` inside the
+block's transaction and ``adopt`` after it, so any number of candidate blocks may be tried.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from comity.crypto.trie import EMPTY_ROOT
+from comity.errors import InvariantViolated
+from comity.limits import TREE_BUILD_ROWS, TREE_PAGE_ENTRIES_MAX
+from comity.store.tree_batch import ROOT_NUMBER, Batch
+from comity.store.tree_page import Page
+from comity.store.tree_pages import PageSource
+
+_TABLE_SHIFT = 40  # page id = table number << 40 | page number
+
+
+@dataclass(frozen=True, slots=True)
+class TreeUpdate:
+    """What a batch of changes makes of a tree.
+
+    Attributes:
+        base_root: root of the tree that it was made from.
+        root: root of the tree that it makes.
+        puts: pages by id, in the order to write them.
+        deletes: ids of pages that are gone.
+        next_page: first page number never used.
+        rows_delta: rows added less rows removed.
+
+    """
+
+    base_root: bytes
+    root: bytes
+    puts: Mapping[int, bytes]
+    deletes: tuple[int, ...]
+    next_page: int
+    rows_delta: int
+
+
+class Tree:
+    """One table's tree over the pages of ``source``."""
+
+    def __init__(
+        self, source: PageSource, table_number: int, entries_max: int = TREE_PAGE_ENTRIES_MAX
+    ) -> None:
+        """Open the tree. Cost: two page reads.
+
+        Args:
+            table_number: from 0; ids of its pages begin with it.
+            entries_max: entries of a page; the root does not depend on it.
+
+        """
+        self._source = source
+        self._base = table_number << _TABLE_SHIFT
+        self._entries_max = entries_max
+        self._root = EMPTY_ROOT
+        if source.read(self._base | ROOT_NUMBER) is not None:
+            self._root = self.page(ROOT_NUMBER).slot_hash(0)
+        last = source.last(self._base, self._base + (1 << _TABLE_SHIFT) - 1)
+        self._next_page = (last or self._base | ROOT_NUMBER) - self._base + 1
+
+    @property
+    def root(self) -> bytes:
+        """Root hash of the adopted tree."""
+        return self._root
+
+    def page(self, number: int) -> Page:
+        """Return a page, opened.
+
+        Raises:
+            InvariantViolated: it is missing.
+
+        """
+        blob = self._read(number)
+        if blob is None:
+            raise InvariantViolated(f"tree page {self._base | number} is missing")
+        return Page(number, blob)
+
+    def update(self, changes: Mapping[bytes, bytes | None]) -> TreeUpdate:
+        """Return what the tree becomes with these changes; the tree stays as it is.
+
+        Args:
+            changes: row hash by encoded key; None removes the row, if there is one.
+
+        Raises:
+            InvariantViolated: a page is missing, or the keys are not prefix-free.
+
+        Cost: about 11 hashes for each of 2,000 rows that change among a million.
+        """
+        if not changes:
+            return TreeUpdate(self._root, self._root, {}, (), self._next_page, 0)
+        batch = Batch(self._read, self._next_page, self._entries_max)
+        root = batch.apply(changes)
+        return TreeUpdate(
+            self._root,
+            root,
+            {self._base | number: blob for number, blob in sorted(batch.puts.items())},
+            tuple(self._base | number for number in sorted(batch.deletes)),
+            batch.next_page,
+            batch.rows_delta,
+        )
+
+    def adopt(self, update: TreeUpdate) -> None:
+        """Make an update, whose pages are committed, the tree.
+
+        Raises:
+            InvariantViolated: it was made from another root.
+
+        """
+        if update.base_root != self._root:
+            raise InvariantViolated("tree: an update made from another root was adopted")
+        self._root, self._next_page = update.root, update.next_page
+        self._source.adopt(update.puts, update.deletes)
+
+    def build(self, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[TreeUpdate]:
+        """Yield the updates that load many rows, a chunk each; adopt each before the next.
+
+        Args:
+            rows: ``(key, row_hash)``, best in key order.
+
+        """
+        remaining = iter(rows)
+        while chunk := dict(islice(remaining, TREE_BUILD_ROWS)):
+            yield self.update(chunk)
+
+    def _read(self, number: int) -> bytes | None:
+        return self._source.read(self._base | number)

@@ -1,0 +1,244 @@
+"""One batch of changes to a state tree, in one walk over its sorted keys.
+
+The walk keeps the path to the last key on a stack. The next key shares some leading bits with it:
+nodes beyond those are done and hashed once as they leave the stack; from the lowest node that
+stays, the walk goes down to the key. So a node is visited and hashed once however many keys below
+it change, and neither keys nor pages make code recurse.
+
+Invariant: at each key, every subtree that is off the stack has its right hash, in its page.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+
+from comity.crypto.hashing import HASH_BYTES
+from comity.crypto.trie import EMPTY_ROOT, LEAF_HEADS, NODE_HEADS, split_bit
+from comity.errors import InvariantViolated
+from comity.limits import ENCODED_KEY_BYTES_MAX, TREE_DEPTH_MAX
+from comity.store.tree_page import NO_ENTRY, Page
+from comity.store.tree_shape import compact, copy_subtree, cut
+
+ROOT_NUMBER = 1
+_PAGE = -1  # stands on the stack for a page's top, in place of a node
+_PAGE_BIT = TREE_DEPTH_MAX  # beyond every bit: a page without open nodes is closed
+_ROOT_BIT = -1  # before every bit: the root page stays open
+_NO_BITS = b"0" * TREE_DEPTH_MAX  # bits past a key's end (R4.4)
+_HEAD_BYTES = len(LEAF_HEADS[0])
+
+
+class Batch:
+    """Changes of one tree, kept apart from it.
+
+    Attributes:
+        puts: stored form of each page that is new or changed, by number.
+        deletes: numbers of pages that are gone.
+        next_page: first number never used.
+        rows_delta: rows added less rows removed.
+
+    """
+
+    def __init__(
+        self, read: Callable[[int], bytes | None], next_page: int, entries_max: int
+    ) -> None:
+        self.puts: dict[int, bytes] = {}
+        self.deletes: dict[int, None] = {}
+        self.next_page = next_page
+        self.rows_delta = 0
+        self._read = read
+        self._entries_max = entries_max
+        blob = read(ROOT_NUMBER)
+        self._page = Page.empty(ROOT_NUMBER) if blob is None else Page(ROOT_NUMBER, blob)
+        self._parents: list[Page] = []
+        self._stack: list[tuple[int, int, int]] = [(_ROOT_BIT, _PAGE, 0)]  # bit, node, its slot
+
+    def apply(self, changes: Mapping[bytes, bytes | None]) -> bytes:
+        """Apply row hashes by key, None to remove, and return the new root; call it once."""
+        last = b""
+        is_last_present = False  # whether the last key is in the tree now
+        stack = self._stack
+        for key in sorted(changes):
+            row_hash = changes[key]
+            size = len(key)
+            if size > ENCODED_KEY_BYTES_MAX:
+                raise InvariantViolated(f"tree key of {size} bytes; encode_key refuses it")
+            number = int.from_bytes(key, "big")
+            shared = split_bit(last, key) if last else 0
+            if stack[-1][0] > shared:
+                self._ascend(shared)
+            digits = format(number, f"0{8 * size}b").encode() + _NO_BITS
+            if is_last_present and stack[-1][0] != shared:
+                # Below here all keys share more bits with the last key than this one does.
+                if row_hash is not None:
+                    self._insert(key, row_hash, shared, digits)
+                    last = key
+                continue
+            slot = self._descend(digits)
+            record = LEAF_HEADS[size] + key
+            is_last_present = self._change_leaf(slot, record, row_hash, digits)
+            last = key
+        self._ascend(_ROOT_BIT)
+        return self._close_root()
+
+    def _ascend(self, bit: int) -> None:
+        """Hash the nodes beyond ``bit`` and take them off the stack; close pages left behind."""
+        stack = self._stack
+        page = self._page
+        hashes, references = page.hashes, page.references
+        while stack[-1][0] > bit:
+            at, node, slot = stack.pop()
+            if node == _PAGE:
+                self._close_page(slot)
+                page = self._page
+                hashes, references = page.hashes, page.references
+                continue
+            start = 32 * node + 32
+            if references[node + 1] < 0 or references[node + 2] < 0:
+                top = page.hash_node(node)
+            else:
+                top = sha256(NODE_HEADS[at] + hashes[start : start + 64]).digest()
+            hashes[32 * slot : 32 * slot + 32] = top
+
+    def _descend(self, digits: bytes) -> int:
+        """Walk down by the key's bits, opening pages; return the slot of the leaf at the end."""
+        stack = self._stack
+        page = self._page
+        references, bits = page.references, page.bits
+        bit, node, _ = stack[-1]
+        slot = 0 if node == _PAGE else node + digits[bit] - 47
+        while True:
+            reference = references[slot]
+            if not reference & 1:
+                bit = bits[reference >> 1]
+                stack.append((bit, reference, slot))
+                slot = reference + digits[bit] - 47
+            elif reference < 0:
+                return slot
+            else:
+                stack.append((_PAGE_BIT, _PAGE, slot))
+                self._parents.append(page)
+                page = self._page = self._open(page.child(reference))
+                references, bits = page.references, page.bits
+                slot = 0
+
+    def _change_leaf(self, slot: int, record: bytes, row_hash: bytes | None, digits: bytes) -> bool:
+        """Put, add or remove a leaf where its search ended; tell whether it is there now."""
+        page = self._page
+        reference = page.references[slot]
+        if reference == NO_ENTRY:
+            if row_hash is not None:
+                self._add_leaf(page, slot, record, row_hash)
+        elif (found := page.record(reference)) == record:
+            if row_hash is None:
+                self._remove(slot)
+                self.rows_delta -= 1
+            else:
+                page.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = row_hash
+                page.is_changed = True
+        elif row_hash is not None:
+            key = record[_HEAD_BYTES:]
+            self._insert(key, row_hash, split_bit(found[_HEAD_BYTES:], key), digits)
+        return row_hash is not None
+
+    def _insert(self, key: bytes, row_hash: bytes, bit: int, digits: bytes) -> None:
+        """Add a leaf that parts from all others on the path at ``bit``."""
+        self._ascend(bit)
+        above, node, _ = self._stack[-1]
+        slot = 0 if node == _PAGE else node + digits[above] - 47
+        page = self._page
+        page.unpack()
+        new = page.add_node(bit)
+        side = digits[bit] - 47
+        page.move(slot, new + 3 - side)
+        page.references[slot] = new
+        self._add_leaf(page, new + side, LEAF_HEADS[len(key)] + key, row_hash)
+        self._stack.append((bit, new, slot))
+
+    def _add_leaf(self, page: Page, slot: int, record: bytes, row_hash: bytes) -> None:
+        page.unpack()
+        page.references[slot] = page.add_leaf(record)
+        page.put_hash(slot, row_hash)
+        page.is_changed = True
+        self.rows_delta += 1
+
+    def _remove(self, slot: int) -> None:
+        """Take the entry in ``slot`` away: what stands beside it moves up to its node's place."""
+        page = self._page
+        page.unpack()
+        page.is_changed = page.has_holes = True
+        if self._stack[-1][1] == _PAGE:
+            page.references[slot] = NO_ENTRY
+        else:
+            _, node, above = self._stack.pop()
+            page.move(2 * node + 3 - slot, above)
+
+    # --- pages ---
+
+    def _open(self, number: int) -> Page:
+        blob = self.puts.get(number) or self._read(number)
+        if blob is None:
+            raise InvariantViolated(f"tree page {number} is missing; run comity repair")
+        return Page(number, blob)
+
+    def _new_number(self) -> int:
+        self.next_page += 1
+        return self.next_page - 1
+
+    def _forget(self, number: int) -> None:
+        self.puts.pop(number, None)
+        self.deletes[number] = None
+
+    def _close_page(self, slot: int) -> None:
+        """Leave the page for its parent, where ``slot`` refers to it."""
+        page, parent = self._page, self._parents.pop()
+        self._page = parent
+        if not page.is_changed:
+            return
+        if page.has_holes:
+            page = compact(page)
+        parent.is_changed = True
+        count = page.entries_count
+        if 2 <= count <= self._entries_max:
+            self.puts[page.number] = page.encode()
+            parent.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = page.hashes[:HASH_BYTES]
+            return
+        self._forget(page.number)
+        parent.has_holes = True
+        if count == 0:
+            self._remove(slot)
+            return
+        parent.unpack()
+        page.unpack()
+        copy_subtree(page, 0, parent, slot, self._cut(page))
+
+    def _cut(self, page: Page) -> dict[int, int]:
+        """Store the page's subtrees that fit a page as pages; return their numbers by slot."""
+        numbers = {}
+        if page.entries_count > self._entries_max:
+            for slot, part in cut(page, self._entries_max):
+                part.number = numbers[slot] = self._new_number()
+                self.puts[part.number] = part.encode()
+        return numbers
+
+    def _close_root(self) -> bytes:
+        page = self._page
+        while page.is_changed:
+            if page.has_holes:
+                page = compact(page)
+            reference = page.references[0]
+            if reference == NO_ENTRY:
+                self._forget(ROOT_NUMBER)
+                return EMPTY_ROOT
+            if reference > 0 and reference & 1:  # one child page: it becomes the root page
+                number = page.child(reference)
+                page = self._open(number)
+                page.number, page.is_changed = ROOT_NUMBER, True
+                self._forget(number)
+            elif page.entries_count > self._entries_max:
+                page.unpack()
+                upper = Page.empty(ROOT_NUMBER)
+                copy_subtree(page, 0, upper, 0, self._cut(page))
+                page = upper
+            else:
+                self.puts[ROOT_NUMBER] = page.encode()
+                break
+        return EMPTY_ROOT if page.references[0] == NO_ENTRY else page.slot_hash(0)

@@ -1,0 +1,105 @@
+"""Where the pages of state trees are kept: in the ledger's database, or in memory.
+
+Invariant: a source shows the pages of the last committed block only; pages reach it by ``adopt``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import apsw
+
+from comity.limits import TREE_CACHE_PAGES_MAX
+
+TABLE_SQL = (
+    "CREATE TABLE IF NOT EXISTS comity_tree(id INTEGER PRIMARY KEY, page BLOB NOT NULL) STRICT"
+)
+
+_SELECT = "SELECT page FROM comity_tree WHERE id = ?"
+_LAST = "SELECT max(id) FROM comity_tree WHERE id BETWEEN ? AND ?"
+_UPSERT = (
+    "INSERT INTO comity_tree(id, page) VALUES(?, ?) "
+    "ON CONFLICT(id) DO UPDATE SET page = excluded.page"
+)
+_DELETE = "DELETE FROM comity_tree WHERE id = ?"
+
+
+class PageSource(Protocol):
+    """Pages by id."""
+
+    def read(self, page_id: int) -> bytes | None:
+        """Return a page's stored form, or None."""
+
+    def last(self, low: int, high: int) -> int | None:
+        """Return the highest id from ``low`` to ``high``, or None."""
+
+    def adopt(self, puts: Mapping[int, bytes], deletes: Iterable[int]) -> None:
+        """Learn what was committed."""
+
+
+class MemoryPages:
+    """Pages in memory: for the catalog, and for trees that are made for one proof."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, bytes] = {}
+
+    def read(self, page_id: int) -> bytes | None:
+        """Return a page's stored form, or None."""
+        return self._pages.get(page_id)
+
+    def last(self, low: int, high: int) -> int | None:
+        """Return the highest id from ``low`` to ``high``, or None."""
+        return max((page_id for page_id in self._pages if low <= page_id <= high), default=None)
+
+    def adopt(self, puts: Mapping[int, bytes], deletes: Iterable[int]) -> None:
+        """Keep the pages."""
+        self._pages.update(puts)
+        for page_id in deletes:
+            self._pages.pop(page_id, None)
+
+
+class SqlitePages:
+    """Pages in ``comity_tree``, which all tables share; those with child pages are cached.
+
+    A page with children is read by every block, a page of leaves by few.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._cache: dict[int, bytes] = {}
+
+    def read(self, page_id: int) -> bytes | None:
+        """Return a page's stored form, or None."""
+        blob = self._cache.get(page_id)
+        if blob is None:
+            row = self._connection.execute(_SELECT, (page_id,)).fetchone()
+            if row is None:
+                return None
+            blob = row[0]
+            self._keep(page_id, blob)
+        return blob
+
+    def last(self, low: int, high: int) -> int | None:
+        """Return the highest id from ``low`` to ``high``, or None."""
+        page_id: int | None = self._connection.execute(_LAST, (low, high)).get
+        return page_id
+
+    def adopt(self, puts: Mapping[int, bytes], deletes: Iterable[int]) -> None:
+        """Bring the cache up to date with what was committed."""
+        for page_id, blob in puts.items():
+            self._keep(page_id, blob)
+        for page_id in deletes:
+            self._cache.pop(page_id, None)
+
+    def _keep(self, page_id: int, blob: bytes) -> None:
+        if not blob[-2]:
+            self._cache.pop(page_id, None)
+            return
+        if len(self._cache) >= TREE_CACHE_PAGES_MAX and page_id not in self._cache:
+            del self._cache[next(iter(self._cache))]
+        self._cache[page_id] = blob
+
+
+def write(connection: apsw.Connection, puts: Mapping[int, bytes], deletes: Iterable[int]) -> None:
+    """Store what an update changed; call it inside the block's transaction."""
+    connection.executemany(_DELETE, [(page_id,) for page_id in deletes])
+    connection.executemany(_UPSERT, puts.items())
