@@ -1,7 +1,9 @@
 """What every test shares: how hard Hypothesis tries, no skips in CI, and another Python."""
 
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,24 @@ def verify_python() -> Path:
     if not VERIFY_PYTHON.exists():
         pytest.fail("the verifier's environment is missing: run scripts/env verify")
     return VERIFY_PYTHON
+
+
+@pytest.fixture(scope="session")
+def turkish_locale(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Give the variables under which a process runs in a Turkish locale, made by localedef.
+
+    There the small letter of I is not i, a classic of code that trusts the locale.
+    """
+    if not Path("/usr/share/i18n/locales/tr_TR").exists() or not shutil.which("localedef"):
+        pytest.skip("no locale sources on this machine: see requirements/debian.txt")
+    folder = tmp_path_factory.mktemp("locales")
+    made = folder / "tr_TR.UTF-8"
+    command = ["localedef", "--no-archive", "-i", "tr_TR", "-f", "UTF-8", str(made)]
+    subprocess.run(command, check=True, capture_output=True)
+    variables = {"LOCPATH": str(folder), "LC_ALL": "tr_TR.UTF-8"}
+    code = "import locale; locale.setlocale(locale.LC_ALL, ''); print(locale.getlocale()[0])"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=variables, check=True, capture_output=True, text=True
+    ).stdout
+    assert shown == "tr_TR\n"
+    return variables
