@@ -1,12 +1,13 @@
 """The type that a column's profile allows, and the sentence that says why.
 
-Invariant: ``choose`` is a pure function; each column is given a type that takes every one of its plain texts.
+Invariant: ``choose`` is a pure function; each column is given a type that takes every one of its
+plain texts.
 """
 
 import msgspec
 
 from comity.client.files.profile import Profile
-from comity.client.files.values import shown
+from comity.client.files.texts import shown
 from comity.errors import Malformed
 from comity.limits import (
     DECIMAL_DIGITS_MAX,
@@ -90,15 +91,20 @@ def _number(profile: Profile) -> Choice:
         return Choice(type=ColumnType(kind="integer"), why=_share(profile, "are whole numbers"))
     if scale > DECIMAL_SCALE_MAX or profile.whole_digits + scale > DECIMAL_DIGITS_MAX:
         digits = f"{profile.whole_digits} digits before and {scale} after the point"
-        warning = f"{digits}: kept as text; round in the file to at most {DECIMAL_SCALE_MAX}, and {DECIMAL_DIGITS_MAX} in all"
+        warning = (
+            f"{digits}: kept as text; round in the file to at most {DECIMAL_SCALE_MAX}"
+            f" after the point, {DECIMAL_DIGITS_MAX} in all"
+        )
         return _text(
             profile, f"numbers of up to {digits}, too many for a decimal", warning, is_broken=True
         )
+    minus = f"{profile.minus_zeros} minus zeros are zero" if profile.minus_zeros else ""
     padded = sum(count for digits, count in profile.scales.items() if digits < scale)
+    zeros = f"{padded} are written with zeros to {scale} digits" if padded else ""
     return Choice(
         type=ColumnType(kind="decimal", scale=scale),
         why=_share(profile, f"are numbers with up to {scale} digits after the point"),
-        changes=f"{padded} are written with zeros to {scale} digits" if padded else "",
+        changes="; ".join(filter(None, (zeros, minus))),
         warning=f"{scale} digits after the point look like noise"
         if scale > INFERRED_SCALE_WARNED
         else "",
@@ -174,7 +180,7 @@ def _words(profile: Profile) -> Choice:
 
 
 def _broken_look(profile: Profile) -> tuple[int, str] | None:
-    """Return how many texts keep a column that is mostly of one type from it, and what is wrong with them."""
+    """Return how many texts keep a column from the type that most have, and what is wrong."""
     looks = profile.looks
     groups = {
         "number": sum(looks[look] for look in (*_NUMBERS, *_NEAR_NUMBERS)),

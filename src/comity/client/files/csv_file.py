@@ -1,6 +1,7 @@
 """CSV and TSV files: the delimiter found on the whole file, and quotes that cannot swallow rows.
 
-Invariant: each line that is not blank is part of one record or one reject; a record has as many fields as the header.
+Invariant: each line that is not blank is part of one record or one reject; a record has as many
+fields as the header.
 """
 
 import csv
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 
 from comity.client.files.headers import to_names
 from comity.client.files.rejects import Rejects
-from comity.client.files.values import normalised, shown
+from comity.client.files.texts import normalised, shown
 from comity.errors import ConfigError
 from comity.limits import (
     COLUMNS_PER_TABLE_MAX,
@@ -27,7 +28,8 @@ class CsvFile:
     Args:
         text: the whole file, line ends as they are.
         encoding: where the text came from, for ``description``.
-        delimiter: one of ``DELIMITERS``, or None to take the one with the most consistent count of fields.
+        delimiter: one of ``DELIMITERS``, or None to take the one with the most consistent count of
+            fields.
 
     Raises:
         ConfigError: no header, too many columns, or a stray quote.
@@ -44,13 +46,14 @@ class CsvFile:
         self.titles = self._header(self.delimiter)
         if len(self.titles) > COLUMNS_PER_TABLE_MAX:
             raise ConfigError(
-                f"{len(self.titles)} columns, {COLUMNS_PER_TABLE_MAX} are allowed (COLUMNS_PER_TABLE_MAX)"
+                f"{len(self.titles)} columns, {COLUMNS_PER_TABLE_MAX} are allowed"
+                " (COLUMNS_PER_TABLE_MAX)"
             )
         self.names, self.notes = to_names(self.titles)
         self.description = f"{encoding}, {DELIMITERS[self.delimiter]}"
 
     def records(self, rejects: Rejects | None = None) -> Iterator[tuple[int, list[str]]]:
-        """Yield (line, fields) of each record below the header, the line being the 1-based one where it starts.
+        """Yield (1-based line where it starts, fields) of each record below the header.
 
         Args:
             rejects: gets the lines that are no records; None to pass over them.
@@ -70,7 +73,7 @@ class CsvFile:
         return max(candidates, key=self._consistency)
 
     def _consistency(self, delimiter: str) -> tuple[bool, int, int]:
-        """Return (has several columns, records in a thousand that fit the header, columns): more is better."""
+        """Return (has several columns, records in 1,000 that fit the header, columns)."""
         rejects = Rejects()
         try:
             columns = len(self._header(delimiter))
@@ -85,7 +88,7 @@ class CsvFile:
         raise ConfigError("the file has no header line")
 
     def _split(self, delimiter: str, rejects: Rejects) -> Iterator[tuple[int, list[str]]]:
-        """Yield the header and the records; after a line that is none, go on with the very next line."""
+        """Yield header and records; after a line that is none, go on with the very next line."""
         lines = _Lines(self._lines)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         columns = 0
@@ -126,13 +129,16 @@ class CsvFile:
                 yield start + 1, fields
 
     def _quote_problem(self, start: int, end: int, message: str) -> str:
-        """Say what the csv module found wrong in the lines from ``start``; refuse the file if a quote ate many."""
+        """Say what the csv module found wrong; refuse the file if a quote took in many lines."""
         self._refuse_stray_quote(start, end)
         if "field limit" in message:
-            return f"a field has more than {IMPORT_FIELD_CHARS_MAX} characters (IMPORT_FIELD_CHARS_MAX)"
+            return f"a field is over {IMPORT_FIELD_CHARS_MAX} characters (IMPORT_FIELD_CHARS_MAX)"
         if "unexpected end" in message:
             return "a quote opens here and never closes"
-        return "a quote opens here, and its field goes on after the closing quote; write a quote inside as two"
+        return (
+            "a quote opens here, and its field goes on after the closing quote;"
+            " write a quote inside as two"
+        )
 
     def _record_problem(self, start: int, end: int, fields: list[str], columns: int) -> str:
         line = start
@@ -148,9 +154,10 @@ class CsvFile:
     def _refuse_stray_quote(self, start: int, end: int) -> None:
         if end - start > IMPORT_QUOTED_LINES_MAX + 1:
             raise ConfigError(
-                f"line {start + 1}: a quote opens here and takes in more than {IMPORT_QUOTED_LINES_MAX} lines "
-                f"(IMPORT_QUOTED_LINES_MAX); it is most likely stray: {shown(self._lines[start].strip())}. "
-                "Remove it, or write it twice inside a quoted field"
+                f"line {start + 1}: a quote opens here and takes in more than"
+                f" {IMPORT_QUOTED_LINES_MAX} lines (IMPORT_QUOTED_LINES_MAX); it is most likely"
+                f" stray: {shown(self._lines[start].strip())}. Remove it, or write it twice in"
+                " a quoted field"
             )
 
 

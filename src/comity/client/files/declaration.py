@@ -1,6 +1,7 @@
 """A table as a person declares it: its schema and the preset that says who may do what.
 
-Invariant: a declaration's schema is owned, has a bare name, and names its unique indexes after their columns.
+Invariant: a declaration's schema is owned, has a bare name, and names its unique indexes after
+their columns.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from comity.model.schema import Index, TableSchema
 Preset: TypeAlias = Literal["open", "own-rows", "append-only", "read-only"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 KINDS: tuple[Kind, ...] = ("text", "integer", "decimal", "boolean", "date", "datetime", "enum")
+GENERATED_KEYS = ("id", "row_id", "row_number")  # names of a key that numbers the rows of a file
 SECOND_FRACTIONS = {"s": 0, "ms": 3, "us": 6}  # datetime(ms) keeps 3 digits of a second
 
 
@@ -26,7 +28,7 @@ class TableDeclaration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def type_words(type_: ColumnType) -> str:
-    """Return how a table file writes a type, without its bounds: ``decimal(2)``, ``datetime(ms)``, ``text``."""
+    """Return how a table file writes a type: ``text``, ``decimal(2)``, ``datetime(ms)``."""
     if type_.kind == "decimal":
         return f"decimal({type_.scale})"
     if type_.kind == "datetime" and type_.scale:
@@ -35,7 +37,7 @@ def type_words(type_: ColumnType) -> str:
 
 
 def unique_indexes(columns: Sequence[Sequence[str]]) -> tuple[Index, ...]:
-    """Return a unique index for each list of columns, named ``unique_<columns>``, cut and numbered where needed."""
+    """Return a unique index for each list of columns, named ``unique_<columns>``."""
     names: list[str] = []
     for listed in columns:
         name = _cut("unique_" + "_".join(listed), NAME_CHARS_MAX)

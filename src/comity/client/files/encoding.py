@@ -1,4 +1,4 @@
-"""Bytes of a file into text: UTF-8 when it is, else what the reader names, else a guess that is shown.
+"""Bytes of a file into text: as UTF-8, as the reader says, or by a guess that is shown.
 
 Invariant: no byte is dropped or replaced; text comes out whole or an error says where it cannot.
 """
@@ -8,7 +8,7 @@ import unicodedata
 
 import msgspec
 
-from comity.client.files.values import shown
+from comity.client.files.texts import shown
 from comity.errors import ConfigError
 from comity.limits import ENCODING_SAMPLE_BYTES_MAX
 
@@ -38,7 +38,7 @@ _MAGIC = (
     (b"%PDF", "PDF"),
     (b"SQLite format 3", "SQLite"),
 )
-_PUNCTUATION = frozenset("€£§°–—‘’“”„…«»¿¡·\xa0")
+_PUNCTUATION = frozenset("€£§°\u2013—\u2018\u2019“”„…«»¿¡·\xa0")  # dashes and quotes among them
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,8 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
         encoding: name that the reader gave, any that Python knows; None to find it out.
 
     Raises:
-        ConfigError: unknown encoding, or bytes that it does not allow: line (1-based) and byte offset (0-based).
+        ConfigError: unknown encoding, or bytes that it does not allow: line (1-based) and byte
+            offset (0-based).
     """
     if encoding is not None:
         return _decode_as(data, encoding)
@@ -68,7 +69,8 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
             raise ConfigError(f"this is {what}, not text: save it as CSV in UTF-8")
     if data.count(0) > len(data) // 8:
         raise ConfigError(
-            "one byte in eight or more is zero: tell the encoding (utf-16-le?), or save it as CSV in UTF-8"
+            "one byte in eight or more is zero: tell the encoding (utf-16-le?),"
+            " or save it as CSV in UTF-8"
         )
     try:
         return Decoded(text=data.decode("utf-8"), encoding="utf-8")
@@ -126,7 +128,10 @@ def _guess(data: bytes, error: UnicodeDecodeError) -> Decoded:
         ) from error
     name, text = min(readable, key=lambda pair: _oddities(pair[1]))
     word = next((word for word in text.split() if not word.isascii()), "")
-    note = f"{_place(data, error)} is not utf-8: read as {name}, a guess; is {shown(word)} right? if not, tell the encoding"
+    note = (
+        f"{_place(data, error)} is not utf-8: read as {name}, a guess;"
+        f" is {shown(word)} right? if not, tell the encoding"
+    )
     return Decoded(text=text, encoding=name, note=note)
 
 

@@ -1,13 +1,14 @@
 """Titles of a file's columns into names that a ledger allows; the titles stay for people to see.
 
-Invariant: names follow the grammar of ``model.names``, differ from one another, and depend on the titles alone.
+Invariant: names follow the grammar of ``model.names``, differ from one another, and depend on the
+titles alone.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
 
-from comity.client.files.values import shown
+from comity.client.files.texts import shown
 from comity.errors import Malformed
 from comity.limits import NAME_CHARS_MAX
 from comity.model.names import check_name
@@ -19,7 +20,7 @@ _FOREIGN = {
     "œ": "oe",
     "ł": "l",
     "đ": "d",
-    "ı": "i",
+    "\u0131": "i",
     "þ": "th",
     "ð": "d",
 }
@@ -34,7 +35,8 @@ def to_names(titles: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         if name in names:
             unique = _numbered(name, names)
             notes.append(
-                f"column {position}, titled {shown(title)}, is named {unique}: {name} stands before it"
+                f"column {position}, titled {shown(title)}, is named {unique}:"
+                f" {name} stands before it"
             )
             name = unique
         elif not title.strip():
@@ -44,7 +46,7 @@ def to_names(titles: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def to_name(title: str, position: int = 1) -> str:
-    """Return the name nearest to ``title``: accents left out, all but letters and digits turned into ``_``.
+    """Return the name nearest to ``title``: no accents, and ``_`` for all but letters and digits.
 
     Args:
         position: 1-based, for titles without a single ASCII letter or digit: ``column_3``.

@@ -1,6 +1,7 @@
-"""Column types and a key for a file that declares none: chosen from every row, each choice with its reason.
+"""Column types and a key for a file that declares none: from every row, with reasons.
 
-Invariant: a value that is typed gives back the characters it had, or the preview says how it is written instead;
+Invariant: a value that is typed gives back the characters it had, or the preview says how it is
+written instead;
 when in doubt a column is text.
 """
 
@@ -11,12 +12,11 @@ import msgspec
 
 from comity.client.files import keys
 from comity.client.files.choice import choose
-from comity.client.files.declaration import Preset, TableDeclaration, type_words
-from comity.client.files.headers import to_name
+from comity.client.files.declaration import GENERATED_KEYS, Preset, TableDeclaration, type_words
 from comity.client.files.profile import Profile
 from comity.client.files.rejects import Reject, Rejects
 from comity.client.files.row_file import RowFile
-from comity.client.files.values import shown
+from comity.client.files.texts import shown
 from comity.errors import ConfigError
 from comity.limits import COLUMNS_PER_TABLE_MAX, ENCODED_KEY_BYTES_MAX
 from comity.model.column import Column, ColumnType
@@ -28,8 +28,10 @@ _BATCH_ROWS = 4_096
 class InferredColumn(msgspec.Struct, frozen=True, kw_only=True):
     """A column as it would be declared.
 
-    ``title`` is the file's, empty where the column is generated; ``why`` says what decided the type, ``changes`` how
-    values are written otherwise than in the file; ``date_format`` is the pattern of days that are not YYYY-MM-DD.
+    ``title`` is the file's, empty where the column is generated; ``why`` says what decided the
+    type, ``changes`` how
+    values are written otherwise than in the file; ``date_format`` is the pattern of days that are
+    not YYYY-MM-DD.
     """
 
     name: str
@@ -69,28 +71,24 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     def to_preview_lines(self) -> list[str]:
         """Return the lines that a person reads before saying yes."""
         columns = sum(1 for column in self.columns if column.title or column.name not in self.key)
-        lines = [
-            f"read {self.rows_count} rows, {columns} columns, {self.description} (whole file, no sampling)"
-        ]
+        first = (
+            f"read {self.rows_count} rows, {columns} columns, {self.description}"
+            " (whole file, no sampling)"
+        )
+        lines = [first]
         names = max(len(column.name) for column in self.columns)
         types = max(len(type_words(column.type)) for column in self.columns)
+        mark = "key?  " if len(self.key) == 1 else "key part?  "
         for column in self.columns:
-            mark = (
-                "key?  "
-                if self.key == (column.name,)
-                else "key part?  "
-                if column.name in self.key
-                else ""
-            )
-            title = (
-                f"  (titled {shown(column.title)})" if column.title not in ("", column.name) else ""
-            )
-            words = type_words(column.type).ljust(types)
-            lines.append(f"  {column.name.ljust(names)}  {words}  {mark}{_reason(column)}{title}")
+            title = "" if column.title in ("", column.name) else f"  (titled {shown(column.title)})"
+            words = f"{column.name.ljust(names)}  {type_words(column.type).ljust(types)}"
+            is_key = column.name in self.key
+            lines.append(f"  {words}  {mark if is_key else ''}{_reason(column)}{title}")
         if self.rejects:
-            first = self.rejects[0]
+            reject = self.rejects[0]
             lines.append(
-                f"{len(self.rejects)} lines cannot be rows; the first is line {first.line}: {first.reason}"
+                f"{len(self.rejects)} lines cannot be rows;"
+                f" the first is line {reject.line}: {reject.reason}"
             )
         return lines + [f"note  {warning}" for warning in self.warnings]
 
@@ -120,7 +118,7 @@ def infer(
     rows_count = profiles[0].rows
     if rows_count == 0:
         raise ConfigError(
-            "the file has a header but no rows to learn types from: declare the table in a TOML file"
+            "the file has a header but no rows to learn types from: declare the table in TOML"
         )
     choices = [choose(profile, date_format) for profile in profiles]
     columns = [
@@ -128,7 +126,9 @@ def infer(
             name=name, title=title, type=choice.type, required=profile.empties == 0,
             why=choice.why, changes=choice.changes, date_format=choice.date_format,
         )
-        for name, title, profile, choice in zip(file.names, file.titles, profiles, choices, strict=True)
+        for name, title, profile, choice in zip(
+            file.names, file.titles, profiles, choices, strict=True
+        )
     ]  # fmt: skip
     candidates = [_asked(file, key)] if key else keys.candidates(file, profiles, choices)
     if key:
@@ -186,14 +186,12 @@ def _as_key(column: InferredColumn, profile: Profile) -> InferredColumn:
 
 
 def _generated(names: Sequence[str]) -> InferredColumn:
-    name = next(
-        name for name in ("id", "row_id", "row_number", "generated_row_number") if name not in names
-    )
-    if len(names) >= COLUMNS_PER_TABLE_MAX:
+    name = next((name for name in GENERATED_KEYS if name not in names), None)
+    if name is None or len(names) >= COLUMNS_PER_TABLE_MAX:
         raise ConfigError(f"no key, and no room for a generated one beside {len(names)} columns")
     why = "no column and no two columns are complete and unique: rows are numbered"
     return InferredColumn(
-        name=to_name(name), title="", type=ColumnType(kind="integer"), required=True, why=why
+        name=name, title="", type=ColumnType(kind="integer"), required=True, why=why
     )
 
 

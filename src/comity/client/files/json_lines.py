@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, every value kept as the text that the file has, so that no digit is lost.
+"""JSON Lines: one object a line, each value kept as the text it has, so no digit is lost.
 
 Invariant: numbers are never turned into binary fractions; what cannot be one cell is a reject.
 """
@@ -9,7 +9,7 @@ from typing import NoReturn, TypeAlias
 
 from comity.client.files.headers import to_names
 from comity.client.files.rejects import Rejects
-from comity.client.files.values import shown
+from comity.client.files.texts import shown
 from comity.errors import ConfigError, Malformed
 from comity.limits import COLUMNS_PER_TABLE_MAX, IMPORT_LINE_CHARS_MAX
 
@@ -17,7 +17,7 @@ Cells: TypeAlias = Mapping[str, str | None]
 
 
 class JsonLinesFile:
-    """A text of JSON objects, one a line, read as often as wanted; columns are all keys in the order first seen.
+    """A text of JSON objects, one a line; columns are all keys, in the order first seen.
 
     Raises:
         ConfigError: no object at all, or too many different keys.
@@ -39,12 +39,12 @@ class JsonLinesFile:
         self.description = f"{encoding}, JSON lines"
 
     def records(self, rejects: Rejects | None = None) -> Iterator[tuple[int, list[str]]]:
-        """Yield (line, texts) of each object, the empty text for null and for a key that it lacks."""
+        """Yield (line, texts) of each object; the empty text is null, or a key that it lacks."""
         for line, cells in self.objects(rejects):
             yield line, [cells.get(title) or "" for title in self.titles]
 
     def objects(self, rejects: Rejects | None = None) -> Iterator[tuple[int, Cells]]:
-        """Yield (1-based line, texts by key) of each object; a key that a line lacks is not in its texts.
+        """Yield (1-based line, texts by key) of each object, a key that it lacks left out.
 
         Args:
             rejects: gets the lines that are no flat object; None to pass over them.

@@ -1,6 +1,7 @@
 """Natural keys: the columns, or pairs of columns, that tell every row of a file from the others.
 
-Invariant: a candidate is complete and unique over the whole file, and its largest value fits an encoded key.
+Invariant: a candidate is complete and unique over the whole file, and its largest value fits an
+encoded key.
 """
 
 from collections.abc import Sequence
@@ -9,12 +10,30 @@ from itertools import combinations
 from comity.client.files.choice import Choice
 from comity.client.files.profile import Profile
 from comity.client.files.row_file import RowFile
-from comity.client.files.values import normalised, shown
+from comity.client.files.texts import normalised, shown
 from comity.errors import ConfigError
 from comity.limits import ENCODED_KEY_BYTES_MAX, KEY_COLUMNS_MAX, KEY_PAIR_COLUMNS_MAX
 
-_NAMES = ("id", "key", "code", "uuid", "guid", "isin", "lei", "bic", "iban", "iata", "icao", "sku", "ean", "gtin", "symbol",
-          "number", "no", "nr")  # fmt: skip
+_NAMES = (
+    "id",
+    "key",
+    "code",
+    "uuid",
+    "guid",
+    "isin",
+    "lei",
+    "bic",
+    "iban",
+    "iata",
+    "icao",
+    "sku",
+    "ean",
+    "gtin",
+    "symbol",
+    "number",
+    "no",
+    "nr",
+)
 _KINDS = ("text", "integer", "enum", "date", "datetime")
 _INTEGER_BYTES = 8
 _TEXT_EXTRA_BYTES = 2  # the end mark of a text in an encoded key
@@ -53,7 +72,10 @@ def candidates(
 
 
 def check(file: RowFile, key: Sequence[str], choices: Sequence[Choice]) -> None:
-    """Refuse ``key`` unless every row has it and no two rows share it. Raises: ConfigError, with both lines."""
+    """Refuse ``key`` unless every row has it and no two rows share it.
+
+    Raises: ConfigError, with both lines.
+    """
     if not 1 <= len(key) <= KEY_COLUMNS_MAX or len(dict.fromkeys(key)) < len(key):
         raise ConfigError(
             f"key {', '.join(key)}: 1 to {KEY_COLUMNS_MAX} different columns are allowed"
@@ -70,12 +92,14 @@ def check(file: RowFile, key: Sequence[str], choices: Sequence[Choice]) -> None:
         first = lines.setdefault(value, line)
         if first != line:
             raise ConfigError(
-                f"key {', '.join(key)}: {shown(' '.join(value))} stands in lines {first} and {line}; choose another key"
+                f"key {', '.join(key)}: {shown(' '.join(value))} stands in lines {first}"
+                f" and {line}; choose another key"
             )
         size = sum(len(text.encode("utf-8", "replace")) + _TEXT_EXTRA_BYTES for text in value)
         if size > ENCODED_KEY_BYTES_MAX:
             raise ConfigError(
-                f"key {', '.join(key)}: line {line} has {size} bytes, {ENCODED_KEY_BYTES_MAX} are allowed"
+                f"key {', '.join(key)}: line {line} has {size} bytes,"
+                f" {ENCODED_KEY_BYTES_MAX} are allowed (ENCODED_KEY_BYTES_MAX)"
             )
 
 

@@ -1,6 +1,7 @@
 """Days and moments as people write them, turned into the one form that a column keeps.
 
-Invariant: what comes out is a real day or a real UTC moment of the years 1 to 9999; nothing is guessed from a locale.
+Invariant: what comes out is a real day or a real UTC moment of the years 1 to 9999; nothing is
+guessed from a locale.
 """
 
 import re
@@ -39,10 +40,11 @@ def is_day(text: str) -> bool:
 
 
 def day_reader(pattern: str) -> Callable[[str], str | None]:
-    """Return a function that turns a day written by ``pattern`` into YYYY-MM-DD, or None where it is no such day.
+    """Return a function that turns a day of ``pattern`` into YYYY-MM-DD, or into None.
 
     Args:
-        pattern: YYYY, MM and DD once each, with or without ``. / -`` or a space between; with a separator, days and
+        pattern: YYYY, MM and DD once each, with or without ``. / -`` or a space between; with a
+            separator, days and
             months of one digit are read too.
 
     Raises:
@@ -53,7 +55,8 @@ def day_reader(pattern: str) -> Callable[[str], str | None]:
         mark not in ("", ".", "/", "-", " ") for mark in parts[::2]
     ):
         raise ConfigError(
-            f"date format {pattern!r}: write YYYY, MM and DD once each, such as {', '.join(PATTERNS[:3])}"
+            f"date format {pattern!r}: write YYYY, MM and DD once each, such as"
+            f" {', '.join(PATTERNS[:3])}"
         )
     least = "1," if all(parts[2:-1:2]) else ""
     template = "".join(

@@ -5,14 +5,15 @@ Invariant: the profile does not depend on how the rows were cut into batches.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from comity.client.files.moments import PATTERNS, day_reader, fraction_digits, is_day, utc_moment
-from comity.client.files.values import normalised
+from comity.client.files.texts import normalised
 from comity.errors import Malformed
 from comity.limits import INFERRED_ENUM_VALUES_MAX
 
-# What a text looks like; the first that fits wins. "integer" leaves out what an integer would not give back: leading
+# What a text looks like; the first that fits wins. "integer" leaves out what an integer would not
+# give back: leading
 # zeros, a plus, minus zero, more than INFERRED_INTEGER_DIGITS_MAX digits.
 _LOOKS = re.compile(
     r"(?P<integer>0|-?[1-9][0-9]{0,17})"
@@ -29,11 +30,16 @@ _LOOKS = re.compile(
 )
 
 
+_BOOLEANS = ("true", "false")
+
+
 class Profile:
     """Counts over the texts of one column.
 
-    ``looks`` has the number of texts by what they look like ("words" where nothing fits), ``samples`` the first text of
-    each; ``codes`` the distinct texts while they are few, else None; ``scales`` the numbers by digits after the point.
+    ``looks`` has the number of texts by what they look like ("words" where nothing fits),
+    ``samples`` the first text of
+    each; ``codes`` the distinct texts while they are few, else None; ``scales`` the numbers by
+    digits after the point.
     """
 
     def __init__(self, date_format: str | None = None) -> None:
@@ -48,6 +54,7 @@ class Profile:
         self.chars = 0
         self.bytes = 0
         self.normalised_count = 0
+        self.minus_zeros = 0
         self.reshaped_count = (
             0  # booleans and moments that are written otherwise once they are typed
         )
@@ -78,14 +85,12 @@ class Profile:
         if not joined.isascii() or "\r" in joined:
             counts = self._normalise(counts)
         self._add_distinct(counts, len(texts))
-        for text, count in counts.items():
-            found = _LOOKS.fullmatch(text)
-            look = self._examine(text, count, found.lastgroup or "words") if found else "words"
-            self.looks[look] += count
-            if look not in self.samples:
-                self.samples[look] = text
-            if self._given is not None and self._given in self.date_formats and look != "day":
-                self._keep_fitting(text, (self._given,))
+        for look, alike in _by_look(counts).items():
+            self.samples.setdefault(look, alike[0])
+            self.looks[look] += sum([counts[text] for text in alike])
+            self._examine(look, alike, counts)
+        if self._given is not None:
+            self._keep_fitting(counts, (self._given,))
 
     def _normalise(self, counts: Counter[str]) -> Counter[str]:
         clean: Counter[str] = Counter()
@@ -106,39 +111,53 @@ class Profile:
             self.codes.update(dict.fromkeys(counts))
             if len(self.codes) > INFERRED_ENUM_VALUES_MAX:
                 self.codes = None
-        self.chars = max(self.chars, max(map(len, counts), default=0))
-        if not "".join(counts).isascii():
-            self.bytes = max(
-                self.bytes, max(len(text.encode("utf-8", "replace")) for text in counts)
-            )
+        self.chars = max(self.chars, *map(len, counts), 0)
         self.bytes = max(self.bytes, self.chars)
+        if not "".join(counts).isascii():
+            self.bytes = max(self.bytes, *[len(text.encode("utf-8", "replace")) for text in counts])
 
-    def _examine(self, text: str, count: int, look: str) -> str:
-        """Return what ``text`` is after all, and keep what matters about it."""
-        if look in ("integer", "decimal"):
-            whole, _, fraction = text.partition(".")
-            self.scales[len(fraction)] += count
-            self.whole_digits = max(self.whole_digits, len(whole.lstrip("-")))
+    def _examine(self, look: str, texts: Sequence[str], counts: Mapping[str, int]) -> None:
+        """Keep what matters about texts that look alike."""
+        if look == "integer":
+            self.scales[0] += sum([counts[text] for text in texts])
+            self.whole_digits = max(self.whole_digits, *[len(text.lstrip("-")) for text in texts])
+        elif look == "decimal":
+            for text in texts:
+                point = text.index(".")
+                self.scales[len(text) - point - 1] += counts[text]
+                self.whole_digits = max(self.whole_digits, point - (text[0] == "-"))
+                self.minus_zeros += counts[text] * (text[0] == "-" and not text.strip("-0."))
         elif look == "boolean":
-            self.reshaped_count += count * (text not in ("true", "false"))
-        elif look == "date" and not is_day(text):
-            return "words"
+            self.reshaped_count += sum(counts[text] for text in texts if text not in _BOOLEANS)
         elif look == "datetime":
-            return self._examine_moment(text, count)
+            for text in texts:
+                self.second_digits = max(self.second_digits, fraction_digits(text))
+                self.reshaped_count += counts[text] * (utc_moment(text, 9)[:19] != text[:19])
         elif look == "day":
-            self._keep_fitting(text, tuple(self.date_formats))
-        return look
+            self._keep_fitting(texts, tuple(self.date_formats))
 
-    def _examine_moment(self, text: str, count: int) -> str:
-        try:
-            form = utc_moment(text, 6)
-        except Malformed:
-            return "words"
-        self.second_digits = max(self.second_digits, fraction_digits(text))
-        self.reshaped_count += count * (form[:19] != text[:19])
-        return "datetime"
-
-    def _keep_fitting(self, text: str, patterns: Sequence[str]) -> None:
+    def _keep_fitting(self, texts: Iterable[str], patterns: Sequence[str]) -> None:
         for pattern in patterns:
-            if self.date_formats[pattern](text) is None:
+            read = self.date_formats.get(pattern)
+            if read is not None and not all(map(read, texts)):
                 del self.date_formats[pattern]
+
+
+def _by_look(counts: Iterable[str]) -> dict[str, list[str]]:
+    """Group texts by what they look like; what only looks like a day or a moment is words."""
+    groups: dict[str, list[str]] = {}
+    for text in counts:
+        found = _LOOKS.fullmatch(text)
+        look = found.lastgroup or "" if found else "words"
+        if (look == "date" and not is_day(text)) or (look == "datetime" and not _is_moment(text)):
+            look = "words"
+        groups.setdefault(look, []).append(text)
+    return groups
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        utc_moment(text, 9)
+    except Malformed:
+        return False
+    return True

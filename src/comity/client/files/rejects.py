@@ -1,4 +1,4 @@
-"""Lines of a file that cannot become rows: kept with their number and the reason, and written beside the file.
+"""Lines of a file that cannot become rows: number, reason and fields, for the reader to mend.
 
 Invariant: a line that was read is a row or a reject, never neither.
 """
@@ -16,7 +16,7 @@ COLUMNS = ("line", "reason")  # stand before the file's own columns
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """A line that is no row: its 1-based number in the file, why, and its fields as they were read."""
+    """A line that is no row: its 1-based number, the reason, and its fields as read."""
 
     line: int
     reason: str
@@ -24,20 +24,21 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class Rejects(list[Reject]):
-    """The rejects of one reading, in order; refuses a file that has more than a person would mend by hand."""
+    """The rejects of one reading, in order; no more than somebody would mend by hand."""
 
     def add(self, line: int, reason: str, fields: Iterable[str]) -> None:
         """Keep one reject. Raises: ConfigError past ``IMPORT_REJECTS_KEPT_MAX``."""
         if len(self) >= IMPORT_REJECTS_KEPT_MAX:
             raise ConfigError(
-                f"line {line}: more than {IMPORT_REJECTS_KEPT_MAX} lines cannot be rows (last reason: {reason}); "
-                "is the delimiter, the encoding or the table's declaration right?"
+                f"line {line}: more than {IMPORT_REJECTS_KEPT_MAX} lines cannot be rows"
+                f" (IMPORT_REJECTS_KEPT_MAX; last reason: {reason}); is the delimiter, the"
+                " encoding or the table's declaration right?"
             )
         self.append(Reject(line, reason, tuple(fields)))
 
 
 def rejects_path(path: Path) -> Path:
-    """Return where the rejects of ``path`` go: ``suppliers.csv`` to ``suppliers.csv.rejects.csv``."""
+    """Return where rejects go: of ``suppliers.csv`` to ``suppliers.csv.rejects.csv``."""
     return path.with_name(path.name + ".rejects.csv")
 
 

@@ -20,7 +20,8 @@ JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
 class RowFile(Protocol):
     """Texts in columns.
 
-    ``titles`` are as in the file, ``names`` what a table calls them; ``notes`` are sentences about what was cleaned;
+    ``titles`` are as in the file, ``names`` what a table calls them; ``notes`` are sentences about
+    what was cleaned;
     ``description`` names encoding and delimiter.
     """
 
@@ -30,7 +31,7 @@ class RowFile(Protocol):
     description: str
 
     def records(self, rejects: Rejects | None = None) -> Iterator[tuple[int, list[str]]]:
-        """Yield (1-based line, as many texts as there are titles); lines that are no record go to ``rejects``."""
+        """Yield (1-based line, a text for each title); what is no record goes to ``rejects``."""
         ...
 
 
@@ -48,7 +49,8 @@ def open_rows(path: Path, encoding: str | None = None, delimiter: str | None = N
         size = path.stat().st_size
         if size > IMPORT_FILE_BYTES_MAX:
             raise ConfigError(
-                f"{size} bytes, {IMPORT_FILE_BYTES_MAX} are allowed (IMPORT_FILE_BYTES_MAX); split it"
+                f"{size} bytes, {IMPORT_FILE_BYTES_MAX} are allowed"
+                " (IMPORT_FILE_BYTES_MAX); split it"
             )
         if size == 0:
             raise ConfigError("the file is empty (0 bytes)")

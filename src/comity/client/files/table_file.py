@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from comity.client.files.decimals import scaled_from_text
 from comity.client.files.declaration import (
     KINDS,
     PRESETS,
@@ -18,7 +19,7 @@ from comity.client.files.declaration import (
     TableDeclaration,
     unique_indexes,
 )
-from comity.client.files.values import normalised, scaled_from_text, shown
+from comity.client.files.texts import normalised, shown
 from comity.errors import ConfigError, Malformed
 from comity.limits import KEY_TEXT_CHARS_DEFAULT, TABLE_FILE_BYTES_MAX, TEXT_CHARS_DEFAULT
 from comity.model.column import Column, ColumnType, Kind, check_column
@@ -39,7 +40,10 @@ _TYPE = re.compile("([a-z]+)(?:[(]([a-z0-9]{1,2})[)])?")
 
 
 def read_table_file(path: Path) -> tuple[TableDeclaration, ...]:
-    """Return the tables that the file at ``path`` declares. Raises: ConfigError, naming the file and each problem."""
+    """Return the tables that the file at ``path`` declares.
+
+    Raises: ConfigError, naming the file and each problem.
+    """
     try:
         if path.stat().st_size > TABLE_FILE_BYTES_MAX:
             raise ConfigError(f"more than {TABLE_FILE_BYTES_MAX} bytes (TABLE_FILE_BYTES_MAX)")
@@ -51,7 +55,10 @@ def read_table_file(path: Path) -> tuple[TableDeclaration, ...]:
 
 
 def parse_table_file(text: str) -> tuple[TableDeclaration, ...]:
-    """Return the tables that ``text`` declares, in its order. Raises: ConfigError, one problem a line."""
+    """Return the tables that ``text`` declares, in its order.
+
+    Raises: ConfigError, one problem a line.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -162,7 +169,8 @@ class _Reader:
         uniques = [*single, *listed]
         if len(dict.fromkeys(uniques)) < len(uniques):
             self.problems.append(f"{where}.unique: the same columns stand twice")
-        # One column first, in the order of the columns: so reading back what was written gives the same.
+        # One column first, in the order of the columns: so reading back what was written gives the
+        # same.
         order = list(specs)
         return sorted(
             uniques,
@@ -173,7 +181,7 @@ class _Reader:
 
     def _history(self, value: object, where: str) -> History:
         if value in ("all", "none") or (type(value) is int and value >= 1):
-            return cast("History", value)
+            return value
         self.problems.append(f'{where}: "all", "none" or a number of heights from 1 on is needed')
         return "all"
 
@@ -216,9 +224,8 @@ class _Reader:
         kind, scale = found.groups() if found else (str(value), None)
         if kind not in KINDS:
             near = get_close_matches(kind, KINDS, n=1)
-            self.problems.append(
-                f"{where}: {shown(str(value))} is unknown; {f'did you mean {near[0]}?' if near else ', '.join(KINDS)}"
-            )
+            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(KINDS)}"
+            self.problems.append(f"{where}: {shown(str(value))} is unknown; {hint}")
             return None, 0
         if kind == "decimal" and scale is not None and scale.isdecimal():
             return "decimal", int(scale)

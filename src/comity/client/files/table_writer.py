@@ -1,4 +1,4 @@
-"""Table files written for people to edit: each column on a line, with the reason for its type beside it.
+"""Table files for people to edit: each column on a line, the reason for its type beside it.
 
 Invariant: ``parse_table_file(to_table_file(declarations))`` gives the same declarations back.
 """
@@ -6,8 +6,8 @@ Invariant: ``parse_table_file(to_table_file(declarations))`` gives the same decl
 import json
 from collections.abc import Mapping, Sequence
 
+from comity.client.files.decimals import scaled_text
 from comity.client.files.declaration import TableDeclaration, type_words
-from comity.client.files.values import scaled_text
 from comity.model.column import Column
 
 
@@ -37,7 +37,8 @@ def _table(declaration: TableDeclaration, comments: Mapping[str, str]) -> str:
         lines.append(f"unique = {_quoted(several)}")
     lines += ["", f"[table.{schema.name}.columns]"]
     for column in schema.columns:
-        line = f"{column.name} = {{ {', '.join(_fields(column, column.name in schema.key, column.name in single))} }}"
+        fields = _fields(column, column.name in schema.key, column.name in single)
+        line = f"{column.name} = {{ {', '.join(fields)} }}"
         comment = comments.get(column.name, "")
         lines.append(f"{line}  # {_one_line(comment)}" if comment else line)
     return "\n".join(lines) + "\n"

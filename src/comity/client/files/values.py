@@ -1,15 +1,17 @@
-"""Text of files and command lines into column values, and back; exact, by digits, never through a binary fraction.
+"""Text of files and command lines into column values and back: exact, digit by digit.
 
-Invariant: a value that a column accepts, written by ``to_text`` or ``to_json``, is read back as itself. The one
+Invariant: a value that a column accepts, written by ``to_text`` or ``to_json``, is read back as
+itself. The one
 exception is the empty text, which files cannot tell from a missing value: it is read as null.
 """
 
 import re
 from collections.abc import Callable
 from typing import TypeAlias
-from unicodedata import is_normalized, normalize
 
 from comity.client.files import moments
+from comity.client.files.decimals import scaled_from_text, scaled_text
+from comity.client.files.texts import normalised, shown
 from comity.errors import Malformed
 from comity.limits import INT64_MAX, INT64_MIN, JSON_INTEGER_MAX
 from comity.model import account
@@ -18,14 +20,16 @@ from comity.model.column import Column, ColumnType, ColumnValue, Kind, check_of
 Parser: TypeAlias = Callable[[str], ColumnValue]
 
 _INTEGER = re.compile("-?(?:0|[1-9][0-9]{0,18})")
-_DECIMAL = re.compile(r"(-?)(0|[1-9][0-9]{0,17})(?:\.([0-9]+))?")
 _HEX = re.compile("(?:[0-9a-f]{2})*")
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 _BOOLEAN_CHARS_MAX = 5
 
 
 def from_text(text: str, type_: ColumnType) -> ColumnValue:
-    """Return the value that ``text`` writes; None for the empty text. Raises: Malformed, saying what is needed."""
+    """Return the value that ``text`` writes; None for the empty text.
+
+    Raises: Malformed, saying what is needed.
+    """
     return parser_of(type_)(text)
 
 
@@ -57,49 +61,12 @@ def to_text(value: ColumnValue, type_: ColumnType) -> str:
 
 
 def to_json(value: ColumnValue, type_: ColumnType) -> int | str | bool | None:
-    """Return what JSON shows: a decimal as a string, an integer beyond 2^53 as a string, the rest as it is."""
+    """Return what JSON shows: decimals and integers beyond 2^53 as strings, the rest as it is."""
     if value is None or isinstance(value, bool):
         return value
     if type_.kind == "integer" and isinstance(value, int) and abs(value) <= JSON_INTEGER_MAX:
         return value
     return to_text(value, type_)
-
-
-def scaled_text(value: int, scale: int) -> str:
-    """Return ``value`` / 10^scale in plain notation with exactly ``scale`` digits after the point."""
-    digits = str(abs(value)).rjust(scale + 1, "0")
-    text = digits[:-scale] + "." + digits[-scale:] if scale else digits
-    return "-" + text if value < 0 else text
-
-
-def scaled_from_text(text: str, scale: int) -> int:
-    """Return the integer that ``text`` is at ``scale`` digits after the point. Raises: Malformed where digits are lost."""
-    found = _DECIMAL.fullmatch(text)
-    if found is None:
-        raise Malformed(
-            f"a plain number such as {scaled_text(-125, scale)} is needed, not {shown(text)}"
-        )
-    sign, whole, fraction = found.groups()
-    fraction = (fraction or "").rstrip("0")
-    if len(fraction) > scale:
-        raise Malformed(
-            f"{shown(text)} has {len(fraction)} digits after the point, {scale} are kept"
-        )
-    value = int(whole + fraction.ljust(scale, "0"))
-    return -value if sign else value
-
-
-def normalised(text: str) -> str:
-    """Return ``text`` in Unicode's form NFC with line feeds as its only line ends."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text if text.isascii() or is_normalized("NFC", text) else normalize("NFC", text)
-
-
-def shown(text: str, chars_max: int = 40) -> str:
-    """Quote ``text`` for a message: in one line, without characters that a terminal obeys, cut at ``chars_max``."""
-    cut = text if len(text) <= chars_max else text[: chars_max - 3] + "..."
-    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + '"'
 
 
 def _integer(type_: ColumnType) -> Parser:
@@ -151,16 +118,34 @@ def _boolean(_: ColumnType) -> Parser:
 
 def _text(type_: ColumnType) -> Parser:
     check = _check(type_)
+    low, high = type_.minimum or 0, type_.maximum or 0
 
     def parse(text: str) -> ColumnValue:
         if not text:
             return None
+        # Most texts are printable ASCII of a fitting length, which every text column takes.
+        if text.isascii() and text.isprintable() and low <= len(text) <= high:
+            return text
         if not text.isascii() or "\r" in text:
             text = normalised(text)
         problem = check(text)
         if problem is not None:
             raise Malformed(problem)
         return text
+
+    return parse
+
+
+def _enum(type_: ColumnType) -> Parser:
+    codes = {code: code for code in type_.values}
+
+    def parse(text: str) -> ColumnValue:
+        if not text:
+            return None
+        code = codes.get(text) or codes.get(normalised(text))
+        if code is None:
+            raise Malformed(f"one of {', '.join(map(shown, codes))} is needed, not {shown(text)}")
+        return code
 
     return parse
 
@@ -243,7 +228,7 @@ _MAKERS: dict[Kind, Callable[[ColumnType], Parser]] = {
     "decimal": _decimal,
     "boolean": _boolean,
     "text": _text,
-    "enum": _text,
+    "enum": _enum,
     "date": _date,
     "datetime": _datetime,
     "bytes": _bytes,
