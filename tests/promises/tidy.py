@@ -59,7 +59,6 @@ CORE_RULES = (
         _each(rules.is_broad_except),
         "a full disk would become a refusal: catch the error that is meant",
     ),
-    Rule("sql-text", rules.built_sql, "pass values as parameters, names through store.ddl.quote"),
     Rule(
         "unicode-method",
         _each(rules.is_unicode_method),
@@ -84,6 +83,7 @@ CORE_RULES = (
     Rule("print", _each(rules.is_print), "return the text; cli prints it"),
 )
 SOURCE_RULES = (
+    Rule("sql-text", rules.built_sql, "pass values as parameters, names through store.ddl.quote"),
     Rule("docstring", rules.undocumented, "a public name says in one sentence what it does"),
 )
 EVERYWHERE_RULES = (
