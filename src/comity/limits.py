@@ -77,6 +77,7 @@ CALL_DEPTH_MAX = 8  # actions that call one another within one call
 
 # --- one node's memory, not consensus ---
 VERIFIED_REMEMBERED_MAX = 100_000  # signatures, and accounts, remembered between checks
+BLOCKS_PER_SUBMIT_MAX = 1_000  # blocks that one call of an engine makes
 CANDIDATES_KEPT_MAX = 8  # executed blocks of one height, waiting for a decision
 
 # --- storage, not consensus ---

@@ -17,7 +17,7 @@ from comity.machine.system import PARAMETER
 from comity.model.column import ColumnValue
 from comity.model.row import StoredRow
 from comity.model.schema import TableSchema
-from comity.sdk.app import Declaration
+from comity.sdk.declaration import Declaration
 from comity.sdk.row import Row, row_from_values, row_values
 from comity.sdk.standard import (
     BadRow,

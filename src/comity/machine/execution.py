@@ -4,7 +4,7 @@ Invariant: a refusal leaves no trace but its receipt; a fault of application cod
 origin; a fault of storage passes through and stops the node (consensus rules R3.4 and R3.6).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 
@@ -164,8 +164,8 @@ class Execution:
 
     def _fire(self, row: StoredRow, mark: int) -> bool:
         """Run one timer; tell whether it did not fault. A refusal only takes its writes back."""
-        _, _, _, app, action, data, salt = row
-        declaration = self._apps.get(str(app))
+        app, action, data, salt = str(row[3]), str(row[4]), row[5], row[6]
+        declaration = self._apps.get(app)
         if declaration is None:
             return False
         writer = Writer(sender=b"", identifier=b"", salt=salt, key=(0, b""), scope="timer")  # type: ignore[arg-type]  # a bytes column
@@ -173,7 +173,7 @@ class Execution:
         context = ActionContext(self._state, self._facts, writer, declaration)
         try:
             arguments = cbor.decode(data, size_max=len(data))  # type: ignore[arg-type]  # a bytes column
-            self._guarded(context, f"{app}.{action}", str(action), arguments, is_timer=True)
+            self._guarded(context, f"{app}.{action}", action, arguments, is_timer=True)
         except Refusal:
             self._state.roll_back(mark)
         except AppFault:
@@ -207,9 +207,3 @@ class Execution:
             values = (sender, checked.key[1])
             if keys.get(encode_key(values), values) is None:
                 raise KeyNotFound(account=sender)
-
-
-def timers_after(rows: Sequence[StoredRow]) -> Iterator[tuple[int, int]]:
-    """Yield (fire_at, sequence) of timer rows."""
-    for row in rows:
-        yield row[1], row[2]  # type: ignore[misc]  # integer columns

@@ -26,6 +26,7 @@ from comity.machine.system import ACCOUNT, KEY, TIMER
 from comity.model.block import Link, Tick, block_hash, is_tick
 from comity.model.genesis import Genesis
 from comity.model.receipt import Receipt, link_entry, transaction_entry, unpack_stored
+from comity.model.transaction import Transaction
 from comity.sdk.declaration import Declaration
 from comity.store.store import Store
 
@@ -74,6 +75,14 @@ class Machine:
     def check(self, data: bytes, now_ns: int) -> Checked:
         """Return the transaction when the next block may hold it. Raises: Rejected."""
         return self.checker.check(data, max(now_ns, self.store.time_ns))
+
+    def identify(self, data: bytes) -> bytes | None:
+        """Return the id of a transaction of this ledger, or None when ``data`` is none."""
+        try:
+            envelope = Transaction.decode(data).envelope
+        except Malformed:
+            return None
+        return envelope.transaction_id(self.genesis.hash)
 
     def receipt(self, identifier: bytes) -> tuple[int, int, Receipt] | None:
         """Return (height, position, receipt) of a known transaction id, or None."""

@@ -66,7 +66,7 @@ class PendingTable:
     def set(self, key: bytes, row: StoredRow | None) -> StoredRow | None | Missing:
         """Write a row, or None to delete it; return what the block held before, for ``restore``."""
         previous = self.rows.get(key, MISSING)
-        self._reindex(key, None if previous is MISSING else previous, row)
+        self._reindex(key, None if isinstance(previous, Missing) else previous, row)
         if previous is MISSING and self._sorted is not None:
             insort(self._sorted, key)
         self.rows[key] = row

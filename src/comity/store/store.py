@@ -210,8 +210,9 @@ class Store:
             number = self._numbers.setdefault(name, numbers.get(name, 0))
             tree = self.trees.get(name)
             if tree is None:
-                tree = self.trees[name] = self.empty_tree(number)
-            tree.adopt(write.tree)
+                self.trees[name] = self.empty_tree(number)  # opens on the pages just committed
+            else:
+                tree.adopt(write.tree)
             if write.leaf is None:
                 self.leaves.pop(name, None)
                 self.tables.pop(name, None)

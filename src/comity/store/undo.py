@@ -6,6 +6,8 @@ Invariant: after ``take_back`` every table, the log and the catalog are as they 
 recomputed app hash proves; versions that a limited history has forgotten stay forgotten.
 """
 
+from typing import Any
+
 import apsw
 import msgspec
 
@@ -13,7 +15,6 @@ from comity.crypto.hashing import HASH_BYTES
 from comity.crypto.ordered import encode_key
 from comity.errors import InvariantViolated, Unavailable
 from comity.limits import UNDO_BLOCKS
-from comity.model.column import ColumnValue
 from comity.model.row import RowCodec
 from comity.model.schema import TableSchema, versions_from_value
 from comity.store import ddl, tree_pages
@@ -29,9 +30,9 @@ class _TableRecord(msgspec.Struct, array_like=True, frozen=True):
     name: str
     base: object  # schema value before the block; None for a table that the block made
     schema: object
-    befores: list[tuple[ColumnValue, ...]]
-    deletes: list[tuple[ColumnValue, ...]]
-    inserted: list[tuple[ColumnValue, ...]]  # stored rows' keys
+    befores: list[Any]
+    deletes: list[Any]
+    inserted: list[Any]  # stored rows' keys
     superseded_count: int
 
 
@@ -100,7 +101,8 @@ def _undo_table(connection: apsw.Connection, height: int, record: _TableRecord) 
     table = StoredTable(connection, number, base)
     table.remove(record.inserted)
     befores, deletes = (
-        list(map(table.codec.from_sql, rows)) for rows in (record.befores, record.deletes)
+        [table.codec.from_sql(tuple(row)) for row in rows]
+        for rows in (record.befores, record.deletes)
     )
     befores, deletes = _cut(befores, table.codec.width), _cut(deletes, table.codec.width)
     table.write(deletes, befores, [])
@@ -117,7 +119,7 @@ def _undo_table(connection: apsw.Connection, height: int, record: _TableRecord) 
     tree_pages.write(connection, update.puts, update.deletes)
 
 
-def _cut(rows: list[tuple[ColumnValue, ...]], width: int) -> list[tuple[ColumnValue, ...]]:
+def _cut(rows: list[Any], width: int) -> list[Any]:
     """Cut rows to the width of the older schema: columns that the block appended were null."""
     return [row[:width] for row in rows]
 
@@ -146,14 +148,18 @@ def _forget(connection: apsw.Connection, schema: TableSchema, count: int) -> Non
 
 def _cut_log(connection: apsw.Connection, size: int) -> None:
     """Cut the tiles to a log of ``size`` entries: an older partial tile is a prefix of the newer one."""
-    for (level,) in connection.execute("SELECT DISTINCT level FROM comity_tile").fetchall():
+    levels: list[tuple[int]] = connection.execute(
+        "SELECT DISTINCT level FROM comity_tile"
+    ).fetchall()  # type: ignore[assignment]  # an INTEGER column
+    for (level,) in levels:
         count = size >> (_TILE_WIDTH_BITS * level)
         number, width = count >> _TILE_WIDTH_BITS, count & 0xFF
         keep = number if width else number - 1
+        kept_bytes = HASH_BYTES * (width or 1 << _TILE_WIDTH_BITS)
         connection.execute("DELETE FROM comity_tile WHERE level = ? AND number > ?", (level, keep))
         connection.execute(
             "UPDATE comity_tile SET hashes = substr(hashes, 1, ?) WHERE level = ? AND number = ?",
-            (width * HASH_BYTES if width else HASH_BYTES << _TILE_WIDTH_BITS, level, keep),
+            (kept_bytes, level, keep),
         )
 
 
