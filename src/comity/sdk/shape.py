@@ -21,7 +21,7 @@ _INSTEAD: Mapping[object, str] = {
     str: "`Name`, or Annotated[str, Text(80)]",
     int: "`Amount`, `Count`, or Annotated[int, Integer(0, 10)]",
     bytes: "`AccountId`, `Hash`, or Annotated[bytes, Bytes(64)]",
-    float: "`Amount` of the smallest unit, or Annotated[int, Decimal(2)]",  # tidy: float: a key only
+    float: "whole numbers: `Amount`, or Annotated[int, Decimal(2)]",  # tidy: float: a key only
     list: "Annotated[list[Name], Many(10)]",
     tuple: "Annotated[list[Name], Many(10)]",
     dict: "`Record` or `Document`",
