@@ -78,6 +78,16 @@ CANARIES = [
         "def _f(db, t): db.execute('SELECT ' + t)",
         "def _f(db, t):\n    name = quote(t)\n    db.execute('A ' + name + self._where)",
     ),
+    (
+        "sql-text",
+        "def _f(db, ts): db.execute('A ' + ','.join(ts))",
+        "def _f(db, ts): db.execute('A ' + ','.join(map(quote, ts)))",
+    ),
+    (
+        "sql-text",
+        "def _f(db, ts): db.execute('A ' + ','.join(t for t in ts))",
+        "def _f(db, ts): db.execute('A ' + ','.join(quote(t) + ' = ?' for t in ts))",
+    ),
     ("sql-text", "def _f(db, t): db.execute('{}'.format(t))", "def _f(t): return '{}'.format(t)"),
     (
         "sql-text",

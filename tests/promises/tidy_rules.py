@@ -247,7 +247,8 @@ class _Scope:
     def _is_quoted(self, node: ast.expr) -> bool:
         """Tell whether text is made of constants, quoted names and prepared attributes alone."""
         if isinstance(node, ast.Name):
-            return node.id in self.values and self._is_quoted(self.values[node.id])
+            value = self.values.get(node.id)
+            return node.id == "quote" or (value is not None and self._is_quoted(value))
         if isinstance(node, ast.JoinedStr):
             return all(self._is_quoted(part) for part in node.values)
         if isinstance(node, ast.FormattedValue):
@@ -255,6 +256,10 @@ class _Scope:
         if isinstance(node, ast.BinOp):
             is_sum = isinstance(node.op, ast.Add)
             return is_sum and self._is_quoted(node.left) and self._is_quoted(node.right)
+        if isinstance(node, ast.ListComp | ast.GeneratorExp):
+            return self._is_quoted(node.elt)
+        if isinstance(node, ast.Call) and _called(node) in {"join", "map"}:
+            return all(self._is_quoted(part) for part in node.args[:1])
         return isinstance(node, ast.Constant | ast.Attribute) or _called(node) == "quote"
 
     def _is_built_text(self, node: ast.expr) -> bool:
