@@ -5,11 +5,13 @@ stays.
 """
 
 from comity.errors import BadDeclaration
+from comity.model.account import account_id
 from comity.model.column import Column, ColumnType, ColumnValue, digits_of
 from comity.model.digest import sha256
+from comity.model.genesis import Founder
 from comity.model.schema import Index, TableSchema
 from comity.sdk.app import App
-from comity.sdk.context import Context, Reader, SharedRow, SharedTable, Writer
+from comity.sdk.context import Context, Founders, Reader, SharedRow, SharedTable, Writer
 from comity.sdk.refusals import Refusal, require
 from comity.sdk.row import Row, replace
 from comity.sdk.standard import (
@@ -83,6 +85,8 @@ __all__ = [
     "Document",
     "Expired",
     "Flag",
+    "Founder",
+    "Founders",
     "Hash",
     "Index",
     "Integer",
@@ -116,6 +120,7 @@ __all__ = [
     "Value",
     "Values",
     "Writer",
+    "account_id",
     "digits_of",
     "replace",
     "require",

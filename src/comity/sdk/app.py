@@ -119,6 +119,13 @@ class App:
         """Declare an action that nobody can call: ``ctx.timers.set`` has it run later."""
         return self._add("timer")(function)
 
+    def genesis(self, function: F, /) -> F:
+        """Declare what puts the first rows of a ledger: ``(ctx: Context, founders: Founders) -> None``.
+
+        The founders' accounts exist already; a refusal stops ``comity init``.
+        """
+        return self._add("genesis")(function)
+
     def view(self, function: F, /) -> F:
         """Declare a function that reads: ``(db: Reader, name: type, ...) -> result``."""
         return self._add("view")(function)

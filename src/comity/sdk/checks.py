@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from comity.errors import BadDeclaration
-from comity.limits import BYTES_MAX, COLUMNS_PER_TABLE_MAX, DOCUMENT_ITEMS_MAX
+from comity.limits import BYTES_MAX, COLUMNS_PER_TABLE_MAX, DOCUMENT_ITEMS_MAX, INT64_MAX, INT64_MIN
 from comity.model.column import Column, check_of
 from comity.sdk.row import Row
 from comity.sdk.shape import Kind, Shape, columns_of
@@ -46,17 +46,26 @@ def build_of_shape(shape: Shape) -> Build | None:
 def value_of(result: Any) -> Any:
     """Return what CBOR can hold of a result or an argument: a row becomes a map of its columns.
 
-    Raises: TypeError for anything that no shape permits.
+    Raises: TypeError or ValueError for what no receipt can hold.
     """
     if type(result) in _SCALARS:
-        return result
+        return _scalar(result)
     if isinstance(result, Row):
-        return dict(zip(result.__struct_fields__, msgspec.structs.astuple(result), strict=True))
+        values = msgspec.structs.astuple(result)
+        return dict(zip(result.__struct_fields__, map(_scalar, values), strict=True))
     if isinstance(result, Mapping):
         return {name: value_of(value) for name, value in result.items()}
     if isinstance(result, Sequence):
         return [value_of(value) for value in result]
     raise TypeError(f"a {type(result).__name__} is neither a scalar, a row, a list nor a map")
+
+
+def _scalar(value: Any) -> Any:
+    if type(value) is int and not INT64_MIN <= value <= INT64_MAX:
+        raise ValueError("a result is a number of at most 64 bits")
+    if type(value) is str and not value.isascii():
+        value.encode()  # refuses a lone surrogate, which UTF-8 cannot write
+    return value
 
 
 def _value(_: Shape) -> Check:

@@ -19,14 +19,14 @@ from comity.model.names import check_name
 from comity.model.schema import History, Index, TableSchema
 from comity.sdk import docstring
 from comity.sdk.checks import build_of_shape, check_of_shape
-from comity.sdk.context import Context, Reader
+from comity.sdk.context import Context, Founders, Reader
 from comity.sdk.declaration import Action, Declaration, Invariant, Parameter, View
 from comity.sdk.refusals import Refusal
 from comity.sdk.row import Row
 from comity.sdk.shape import columns_of, hints_of, result_shape_of, shape_of
 from comity.sdk.standard import STANDARD
 
-Role: TypeAlias = Literal["action", "timer", "view", "invariant"]
+Role: TypeAlias = Literal["action", "timer", "view", "invariant", "genesis"]
 
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TO_SMALL = str.maketrans(_CAPITALS, "abcdefghijklmnopqrstuvwxyz")
@@ -56,12 +56,15 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
     actions: dict[str, Action] = {}
     views: dict[str, View] = {}
     invariants: dict[str, Invariant] = {}
+    genesis: Callable[..., None] | None = None
     for role, function, is_open in parts.functions:
         title = function.__name__
         where = f"{name}.{title}"
         if title in actions or title in views or title in invariants:
             raise BadDeclaration(f"{where} is declared twice")
-        if role == "invariant":
+        if role == "genesis":
+            genesis = _genesis(function, genesis, where)
+        elif role == "invariant":
             invariants[title] = _invariant(function, where)
         elif role == "view":
             views[title] = View(**_function(function, Reader, where))
@@ -80,6 +83,7 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
         views=views,
         invariants=tuple(invariants.values()),
         refusals=refusals,
+        genesis=genesis,
     )
 
 
@@ -184,6 +188,15 @@ def _invariant(function: Callable[..., Any], where: str) -> Invariant:
         raise BadDeclaration(f"{where}: an invariant returns bool")
     doc = docstring.summary_of(function.__doc__)
     return Invariant(name=function.__name__, function=function, doc=doc)
+
+
+def _genesis(function: Callable[..., None], other: object, where: str) -> Callable[..., None]:
+    hints = hints_of(function, where)
+    if [hints.get(name) for name in signature(function).parameters] != [Context, Founders]:
+        raise BadDeclaration(f"{where}: a genesis takes `ctx: Context, founders: Founders`")
+    if other is not None:
+        raise BadDeclaration(f"{where}: an app has one genesis")
+    return function
 
 
 def _refusals(app: str, parts: Parts) -> dict[int, type[Refusal]]:

@@ -5,13 +5,15 @@ Rows of declared tables are ``Row`` classes; rows of tables made at run time are
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from comity.model.column import ColumnValue
+from comity.model.genesis import Founder
 from comity.model.schema import TableSchema
 from comity.sdk.row import Row
 
 R = TypeVar("R", bound=Row)
+Founders: TypeAlias = tuple[Founder, ...]  # of the genesis, in its order
 
 
 class SharedRow(Protocol):

@@ -96,6 +96,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         actions: actions and timers by name.
         refusals: the application's own, by number.
         grants: what genesis must grant: ``schema`` or ``accounts``.
+        genesis: called once with (context, founders) to put the first rows, or None.
 
     """
 
@@ -109,6 +110,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     views: Mapping[str, View]
     invariants: tuple[Invariant, ...]
     refusals: Mapping[int, type[Refusal]]
+    genesis: Callable[..., None] | None = None
 
     @cached_property
     def schema_hash(self) -> bytes:

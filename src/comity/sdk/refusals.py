@@ -99,7 +99,9 @@ def _bounded(value: object) -> Field:
     """Return ``value`` within a receipt's bounds: text is cut, a number too large is the bound."""
     if type(value) is int:
         return min(max(value, -_NUMBER_MAX), _NUMBER_MAX)
-    if type(value) is str or type(value) is bytes:
+    if type(value) is str:
+        return value[:REFUSAL_TEXT_MAX].encode("utf-8", "replace").decode()  # no lone surrogates
+    if type(value) is bytes:
         return value[:REFUSAL_TEXT_MAX]
     if value is None or type(value) is bool:
         return value

@@ -114,6 +114,12 @@ class QuotaExceeded(MachineRefusal, code=18, transient=True, fix="Wait for the n
     calls_max: int
 
 
+class ResultTooLarge(MachineRefusal, code=21, fix="Ask for less in one transaction."):
+    """The results of the transaction are larger than a receipt may be."""
+
+    bytes_max: int
+
+
 class Expired(MachineRefusal, code=19, fix="Begin again; a deadline does not come back."):
     """The deadline has passed."""
 
