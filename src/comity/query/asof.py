@@ -29,12 +29,19 @@ _ACCOUNT = ColumnType(kind="account")
 _POSITION = ColumnType(kind="integer")
 _NONCE_BYTES = 8
 
-# System tables that anyone may read; all others are bookkeeping. Those in UNHASHED are no rows of
-# the catalog, so they have no versions: a height cuts them.
+# System tables that anyone may read; all others are bookkeeping. Those in _UNHASHED are no rows of
+# the catalog, so they have no versions: a height cuts them. A cut names a column that is not the
+# row's number, or count(*) would look to the authorizer like a read from outside the view.
 _READABLE = ("comity_account", "comity_chain", "comity_key", "comity_parameter")
 _UNHASHED: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "comity_block": (("height", "engine_height", "app_hash", "log_size"), "height <= {height}"),
-    "comity_transaction": (("position", "id", "height"), "position <= {position}"),
+    "comity_block": (
+        ("height", "engine_height", "app_hash", "log_size"),
+        "height <= {height} AND log_size > 0",
+    ),
+    "comity_transaction": (
+        ("position", "id", "height"),
+        "position <= {position} AND height >= 0",
+    ),
 }
 
 
@@ -159,39 +166,33 @@ def plan_of(connection: apsw.Connection, snapshot: Snapshot, sql: str) -> Plan:
     return Plan(views, reasons)
 
 
-def history_start(versions: Versions, newest: int) -> int:
-    """Return the first height at which all rows of a table can be read, from its schema versions.
+def versions_of(connection: apsw.Connection, name: str) -> Versions:
+    """Return all schema versions of a table that is, or was, in the ledger.
 
-    While history was ``none`` nothing was kept; under N heights, the last N of when that ended.
+    Raises: QueryError, when there never was such a table.
     """
-    start = 0
-    ends = [height for height, _ in versions[1:]] + [newest]
-    for (_, schema), end in zip(versions, ends, strict=True):
-        if schema is None:
-            continue
-        if schema.history == "none":
-            start = max(start, end)
-        elif schema.history != "all":
-            start = max(start, end - schema.history)
-    return start
+    sql = "SELECT versions FROM main.comity_schema WHERE name = ?"
+    found = _rows(connection, sql, (name,))
+    if not found:
+        raise QueryError("unknown-table", f"there is no table {name}")
+    return _decode(found[0][0])
 
 
-def current_life(versions: Versions) -> Versions:
-    """Return the versions since the table was last made; the last names its columns in the file."""
-    start = 0
-    for index, (_, schema) in enumerate(versions[:-1]):
-        if schema is None:
-            start = index + 1
-    return versions[start:]
+def newest_schema(versions: Versions) -> TableSchema:
+    """Return the last version that is one: its names are those of the file, also after a drop."""
+    return [schema for _, schema in versions if schema is not None][-1]
+
+
+def history_start(schema: TableSchema, newest: int) -> int:
+    """Return the first height at which all rows of a table can be read."""
+    if schema.history == "all":
+        return 0
+    return newest if schema.history == "none" else max(0, newest - schema.history)
 
 
 def _schemas(connection: apsw.Connection, text: str) -> list[tuple[str, Versions]]:
     rows = _rows(connection, "SELECT name, versions FROM main.comity_schema")
-    return [
-        (name, versions_from_value(cbor.decode(blob, size_max=len(blob))))
-        for name, blob in rows
-        if name in text
-    ]
+    return [(name, _decode(blob)) for name, blob in rows if name in text]
 
 
 def _views_of(name: str, versions: Versions, snapshot: Snapshot, tables: set[str]) -> list[View]:
@@ -199,24 +200,21 @@ def _views_of(name: str, versions: Versions, snapshot: Snapshot, tables: set[str
 
     Raises: QueryError.
     """
-    life = current_life(versions)
-    schema = _schema_at(name, versions, life, snapshot.height)
-    start = history_start(life, snapshot.height_newest)
+    schema = _schema_at(name, versions, snapshot.height)
+    physical = newest_schema(versions)
+    start = history_start(physical, snapshot.height_newest)
     if snapshot.height < start:
         raise QueryError(
             "pruned-height",
             f"history of {name} starts at height {start}: it cannot be read at height"
             f" {snapshot.height}",
         )
-    physical = [known for _, known in life if known is not None][-1]
     shown = _shown_columns(schema, physical)
     live, past = name, f"{name}__h"
-    arms = []
-    if snapshot.is_newest:
-        arms.append((live, ""))
-    else:
+    arms = [(live, "")]
+    if not snapshot.is_newest:
         cut = f"_from <= {snapshot.position}"
-        arms += [(live, cut)] if live in tables else []
+        arms = [(live, cut)]
         arms += [(past, f"{cut} AND _to > {snapshot.position}")] if past in tables else []
     views = [_view(live, shown, arms)]
     if snapshot.is_newest and past in tables:
@@ -224,7 +222,7 @@ def _views_of(name: str, versions: Versions, snapshot: Snapshot, tables: set[str
     return views
 
 
-def _schema_at(name: str, versions: Versions, life: Versions, height: int) -> TableSchema:
+def _schema_at(name: str, versions: Versions, height: int) -> TableSchema:
     """Return the schema that held at ``height``.
 
     Raises: QueryError, when there was no such table then.
@@ -237,9 +235,6 @@ def _schema_at(name: str, versions: Versions, life: Versions, height: int) -> Ta
     if schema is None:
         dropped = f"{name} was dropped at height {since}"
         raise QueryError("unknown-table", f"{dropped}: it is not there at height {height}")
-    if since < life[0][0]:
-        anew = f"history of {name} starts at height {life[0][0]}, when it was made anew"
-        raise QueryError("pruned-height", f"{anew}: it cannot be read at height {height}")
     return schema
 
 
@@ -281,7 +276,11 @@ def _no_history_table(name: str, is_kept: bool) -> str:
     return f"{name} keeps no history, so there is no {name}__h"
 
 
+def _decode(blob: bytes) -> Versions:
+    return versions_from_value(cbor.decode(blob, size_max=len(blob)))
+
+
 def _rows(
-    connection: apsw.Connection, sql: str, parameters: tuple[int, ...] = ()
+    connection: apsw.Connection, sql: str, parameters: tuple[int | str, ...] = ()
 ) -> list[tuple[Any, ...]]:
     return connection.execute(sql, parameters).fetchall()

@@ -71,7 +71,10 @@ class _Query:
         guard.restrict(connection, self._rules)
         cursor = connection.cursor()
         cursor.exec_trace = lambda _cursor, _sql, _parameters: self._start(cursor, snapshot)
-        rows = cursor.execute(request.sql, request.parameters, can_cache=False)
+        try:
+            rows = cursor.execute(request.sql, request.parameters, can_cache=False)
+        except KeyError as error:  # apsw looks a named parameter up
+            raise QueryError("parameters", f"there is no value for :{error.args[0]}") from error
         if self._heading is None or not self._heading.columns:
             raise QueryError("syntax", "there is no statement in this query")
         send(frames.to_bytes(self._heading))

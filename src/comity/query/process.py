@@ -194,6 +194,8 @@ def _request_bytes(
             what = type(value).__name__
             message = f"a parameter is a number, text, bytes or null: {what} is not"
             raise QueryError("parameters", message)
+        if isinstance(value, int) and not limits.INT64_MIN <= value <= limits.INT64_MAX:
+            raise QueryError("parameters", f"{value} is beyond 64 bits: pass it as text")
     try:
         size = len(sql.encode())
         packed = len(frames.to_bytes(packable))
@@ -204,8 +206,6 @@ def _request_bytes(
         raise QueryError(
             "not-text", "the query or a parameter holds half a character (a lone surrogate)"
         ) from error
-    except OverflowError as error:
-        raise QueryError("parameters", "a parameter is a whole number beyond 64 bits") from error
     if size > limits.QUERY_SQL_BYTES_MAX:
         bound = f"at most {limits.QUERY_SQL_BYTES_MAX:,} are allowed"
         message = f"the query has {size:,} bytes, {bound}: pass values as parameters"
