@@ -10,10 +10,12 @@ from comity.model.column import Column, ColumnType, ColumnValue, digits_of
 from comity.model.digest import sha256
 from comity.model.genesis import Founder
 from comity.model.schema import Index, TableSchema
+from comity.model.schema_document import column_document, schema_document
 from comity.sdk.app import App
 from comity.sdk.context import Context, Founders, Reader, SharedRow, SharedTable, Writer
 from comity.sdk.refusals import Refusal, require
 from comity.sdk.row import Row, replace
+from comity.sdk.schema_document import column_from_document, schema_from_document
 from comity.sdk.standard import (
     AccountExists,
     AccountNotFound,

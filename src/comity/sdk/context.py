@@ -181,7 +181,13 @@ class Accounts(Protocol):
         """Return (public key, scope) of each key, in key order."""
 
     def verify(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
-        """Verify an Ed25519 signature strictly; for invitations, which are key pairs."""
+        """Verify an Ed25519 signature strictly."""
+
+    def verify_proof(self, public_key: bytes, account: bytes, proof: bytes) -> bool:
+        """Tell whether ``proof`` is the key's signature over CBOR [genesis hash, account].
+
+        It shows that the key's holder wants it for this account; invitations are such key pairs.
+        """
 
 
 class Context(Protocol):

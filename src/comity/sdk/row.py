@@ -14,15 +14,17 @@ from comity.model.column import ColumnValue
 replace = msgspec.structs.replace
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True)
 class _RowType(msgspec.StructMeta):
     """Make each row class frozen and built by keyword, without its author having to say so."""
 
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> "_RowType":  # noqa: PYI034  # a metaclass cannot say Self
-        return super().__new__(cls, name, bases, namespace, frozen=True, kw_only=True)
+    def __new__(  # noqa: PYI034 - a metaclass cannot say Self
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, frozen: bool = True
+    ) -> "_RowType":
+        return super().__new__(cls, name, bases, namespace, frozen=frozen, kw_only=True)
 
 
-class Row(msgspec.Struct, metaclass=_RowType):
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Row(msgspec.Struct, metaclass=_RowType, frozen=True):
     """A row of a table: give each column a bounded type, and decorate the class with ``app.table``.
 
     A row is checked when it is written, not when it is built; ``replace(row, column=value)`` gives

@@ -55,6 +55,8 @@ class RowChanged(MachineRefusal, code=6, fix="Read the row again, then repeat th
 
     table: str
     key: str
+    seen: bytes = b""  # row hash, or its start, that the change names
+    now: bytes = b""  # row hash of the row as it is
 
 
 # --- calls ---
