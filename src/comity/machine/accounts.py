@@ -3,13 +3,13 @@
 Invariant: an account's row is never deleted, and an account always keeps one key with the scope ``owner``.
 """
 
-from comity.crypto import cbor, ed25519
+from comity.crypto import ed25519
 from comity.crypto.ordered import encode_key
 from comity.errors import Malformed
 from comity.limits import KEYS_PER_ACCOUNT_MAX
 from comity.machine.state import State
 from comity.machine.system import ACCOUNT, ACTIVE, KEY, SCOPE_DAILY, SCOPE_OWNER, SUSPENDED
-from comity.model.account import KEY_TYPE_ED25519, account_id
+from comity.model.account import KEY_TYPE_ED25519, account_id, possession_message
 from comity.model.row import StoredRow
 from comity.sdk.standard import (
     AccountExists,
@@ -73,7 +73,7 @@ class MachineAccounts:
         if scope not in (SCOPE_OWNER, SCOPE_DAILY):
             raise BadArgument(argument="scope", problem="owner or daily is needed")
         self._account_of(key_type, public_key)
-        if not ed25519.verify(public_key, possession_message(self._genesis_hash, account), proof):
+        if not self.verify_proof(public_key, account, proof):
             raise BadKey(problem="the key did not sign for this account")
         rows = self._key_rows(account)
         if any(row[_PUBLIC_KEY_AT] == public_key for row in rows):
@@ -101,6 +101,10 @@ class MachineAccounts:
         """Verify an Ed25519 signature strictly."""
         return ed25519.verify(public_key, message, signature)
 
+    def verify_proof(self, public_key: bytes, account: bytes, proof: bytes) -> bool:
+        """Tell whether ``proof`` is the key's signature over CBOR [genesis hash, account]."""
+        return self.verify(public_key, possession_message(self._genesis_hash, account), proof)
+
     def _account(self, account: bytes) -> StoredRow | None:
         if type(account) is not bytes:
             raise BadArgument(argument="account", problem="bytes are needed")
@@ -126,8 +130,3 @@ class MachineAccounts:
             return account_id(public_key)
         except Malformed:
             raise BadKey(problem="an Ed25519 key has 32 bytes") from None
-
-
-def possession_message(genesis_hash: bytes, account: bytes) -> bytes:
-    """Return what a new key, or an invitation's key, signs: CBOR [genesis hash, account]."""
-    return cbor.encode_array([genesis_hash, account])

@@ -6,7 +6,7 @@ named in the same way. So the first key's id is the account's id.
 Invariant: an account id has exactly one text, and `from_text` accepts nothing else.
 """
 
-from comity.crypto import bech32m
+from comity.crypto import bech32m, cbor
 from comity.crypto.hashing import TAG_ACCOUNT, tagged
 from comity.errors import Malformed
 from comity.limits import ACCOUNT_ID_BYTES, PUBLIC_KEY_BYTES
@@ -44,6 +44,14 @@ def account_id(public_key: bytes, key_type: int = KEY_TYPE_ED25519) -> bytes:
 
     """
     return key_id(public_key, key_type)
+
+
+def possession_message(genesis_hash: bytes, account: bytes) -> bytes:
+    """Return what a key signs to show that its holder wants it for ``account``.
+
+    A new key signs it, and so does an invitation's. Source: consensus rule R2.4.
+    """
+    return cbor.encode_array([genesis_hash, account])
 
 
 def to_text(account: bytes) -> str:

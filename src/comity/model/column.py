@@ -153,7 +153,7 @@ def _check_enum(values: tuple[str, ...], where: str) -> None:
         raise Malformed(f"{where}: a value stands twice")
     for value in values:
         if not 1 <= len(value) <= 120 or _text_problem(value):
-            raise Malformed(f"{where}: value {value[:40]!r} must be 1 to 120 plain characters")
+            raise Malformed(f"{where}: value {value[:40]!a} must be 1 to 120 plain characters")
 
 
 def _check_bounds(where: str, low: int | None, high: int | None, least: int, most: int) -> None:

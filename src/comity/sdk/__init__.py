@@ -13,9 +13,9 @@ from comity.model.schema import Index, TableSchema
 from comity.model.schema_document import column_document, schema_document
 from comity.sdk.app import App
 from comity.sdk.context import Context, Founders, Reader, SharedRow, SharedTable, Writer
+from comity.sdk.documents import column_from_document, schema_from_document
 from comity.sdk.refusals import Refusal, require
 from comity.sdk.row import Row, replace
-from comity.sdk.schema_document import column_from_document, schema_from_document
 from comity.sdk.standard import (
     AccountExists,
     AccountNotFound,
@@ -123,8 +123,12 @@ __all__ = [
     "Values",
     "Writer",
     "account_id",
+    "column_document",
+    "column_from_document",
     "digits_of",
     "replace",
     "require",
+    "schema_document",
+    "schema_from_document",
     "sha256",
 ]
