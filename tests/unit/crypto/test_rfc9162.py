@@ -151,7 +151,6 @@ def test_the_longest_paths_fit_the_limits() -> None:
     """A log of the greatest size still has proofs: 63 hashes of inclusion, 64 of consistency."""
     assert inclusion_root(bytes(32), 0, LOG_SIZE_MAX, [bytes(32)] * 63)
     size_1 = LOG_SIZE_MAX // 2
-
     with pytest.raises(ProofInvalid, match="older root"):
         consistency_root(size_1, LOG_SIZE_MAX, [bytes(32)] * LOG_PATH_HASHES_MAX, bytes(32))
 
