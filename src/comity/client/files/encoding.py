@@ -4,7 +4,7 @@ Invariant: no byte is dropped or replaced; text comes out whole or an error says
 """
 
 import codecs
-import unicodedata
+import re
 
 import msgspec
 
@@ -38,7 +38,13 @@ _MAGIC = (
     (b"%PDF", "PDF"),
     (b"SQLite format 3", "SQLite"),
 )
-_PUNCTUATION = frozenset("€£§°\u2013—\u2018\u2019“”„…«»¿¡·\xa0")  # dashes and quotes among them
+_SIGN = r"[^\w\s\x00-\x7f\u2013\u2014\u2018-\u201e\u2026]"  # beyond ASCII, dashes and quotes apart
+_LETTER = r"[^\W\d_]"
+_FAR_LETTER = r"(?=[^\x00-\x7f])" + _LETTER
+# A sign inside a word, a far letter beside a digit: words rarely have them, a wrong encoding often.
+_ODDITY = re.compile(
+    f"{_LETTER}(?={_SIGN})|{_SIGN}(?={_LETTER})|{_FAR_LETTER}(?=[0-9])|(?<=[0-9]){_FAR_LETTER}"
+)
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,11 +132,13 @@ def _guess(data: bytes, error: UnicodeDecodeError) -> Decoded:
         raise ConfigError(
             f"{_place(data, error)} is not utf-8, and no other encoding fits: tell its encoding"
         ) from error
-    name, text = min(readable, key=lambda pair: _oddities(pair[1]))
+    name, text = min(readable, key=lambda pair: sum(1 for _ in _ODDITY.finditer(pair[1])))
     word = next((word for word in text.split() if not word.isascii()), "")
+    rivals = ", ".join(rival for rival, other in readable if other != text)
     note = (
-        f"{_place(data, error)} is not utf-8: read as {name}, a guess;"
-        f" is {shown(word)} right? if not, tell the encoding"
+        f"{_place(data, error)} is not utf-8: read as {name}, a guess"
+        + (f" ({rivals} would do too)" if rivals else "")
+        + f"; is {shown(word)} right? if not, tell the encoding"
     )
     return Decoded(text=text, encoding=name, note=note)
 
@@ -140,14 +148,3 @@ def _try(data: bytes, name: str) -> str | None:
         return data.decode(name)
     except UnicodeDecodeError:
         return None
-
-
-def _oddities(text: str) -> int:
-    """Count the characters beyond ASCII that words of any language rarely have."""
-    beyond = dict.fromkeys(text)
-    odd = [
-        c
-        for c in beyond
-        if c > "\x7f" and c not in _PUNCTUATION and unicodedata.category(c)[0] not in "LM"
-    ]
-    return sum(text.count(character) for character in odd)

@@ -30,7 +30,7 @@ _TOKENS = {"YYYY": "(?P<year>[0-9]{4})", "MM": "(?P<month>[0-9]{%s2})", "DD": "(
 
 def is_day(text: str) -> bool:
     """Tell whether ``text`` is a real day written YYYY-MM-DD in ASCII."""
-    if len(text) != 10 or text[4] != "-" or not text.isascii():
+    if len(text) != 10 or text[4] != "-" or text[7] != "-" or not text.isascii():
         return False
     try:
         date.fromisoformat(text)
