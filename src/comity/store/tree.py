@@ -92,8 +92,10 @@ class Tree:
         """
         if not changes:
             return TreeUpdate(self._root, self._root, {}, (), self._next_page, 0)
-        batch = Batch(self._read, self._next_page, self._entries_max)
-        root = batch.apply(changes)
+        root_page = self._source.read(self._base | ROOT_NUMBER)
+        with self._source.reading() as read:
+            batch = Batch(root_page, read, self._base, self._next_page, self._entries_max)
+            root = batch.apply(changes)
         return TreeUpdate(
             self._root,
             root,

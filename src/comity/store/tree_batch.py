@@ -23,6 +23,7 @@ _PAGE = -1  # stands on the stack for a page's top, in place of a node
 _PAGE_BIT = TREE_DEPTH_MAX  # beyond every bit: a page without open nodes is closed
 _ROOT_BIT = -1  # before every bit: the root page stays open
 _NO_BITS = b"0" * TREE_DEPTH_MAX  # bits past a key's end (R4.4)
+_FORMATS = tuple(f"0{8 * size}b" for size in range(ENCODED_KEY_BYTES_MAX + 1))
 _HEAD_BYTES = len(LEAF_HEADS[0])
 
 
@@ -38,120 +39,153 @@ class Batch:
     """
 
     def __init__(
-        self, read: Callable[[int], bytes | None], next_page: int, entries_max: int
+        self,
+        root_page: bytes | None,
+        read: Callable[[int], bytes],
+        base: int,
+        next_page: int,
+        entries_max: int,
     ) -> None:
+        """Stand at the root.
+
+        Args:
+            root_page: stored form of the root page; None for an empty tree.
+            read: stored form of any other page, by id.
+            base: what a page's number is added to for its id.
+
+        """
         self.puts: dict[int, bytes] = {}
         self.deletes: dict[int, None] = {}
         self.next_page = next_page
         self.rows_delta = 0
         self._read = read
+        self._base = base
         self._entries_max = entries_max
-        blob = read(ROOT_NUMBER)
-        self._page = Page.empty(ROOT_NUMBER) if blob is None else Page(ROOT_NUMBER, blob)
+        self._page = Page(ROOT_NUMBER, root_page) if root_page else Page.empty(ROOT_NUMBER)
         self._parents: list[Page] = []
+        self._digits = b""  # of the key that is being applied: "0" or "1" for each bit
         self._stack: list[tuple[int, int, int]] = [(_ROOT_BIT, _PAGE, 0)]  # bit, node, its slot
 
     def apply(self, changes: Mapping[bytes, bytes | None]) -> bytes:
         """Apply row hashes by key, None to remove, and return the new root; call it once."""
-        last = b""
-        is_last_present = False  # whether the last key is in the tree now
         stack = self._stack
+        last, last_number = b"", 0
+        is_last_present = False  # whether the last key is in the tree now
         for key in sorted(changes):
             row_hash = changes[key]
-            size = len(key)
-            if size > ENCODED_KEY_BYTES_MAX:
-                raise InvariantViolated(f"tree key of {size} bytes; encode_key refuses it")
-            number = int.from_bytes(key, "big")
-            shared = split_bit(last, key) if last else 0
-            if stack[-1][0] > shared:
-                self._ascend(shared)
-            digits = format(number, f"0{8 * size}b").encode() + _NO_BITS
-            if is_last_present and stack[-1][0] != shared:
-                # Below here all keys share more bits with the last key than this one does.
-                if row_hash is not None:
-                    self._insert(key, row_hash, shared, digits)
-                    last = key
-                continue
-            slot = self._descend(digits)
+            size, number = len(key), int.from_bytes(key, "big")
+            if not 0 < size <= ENCODED_KEY_BYTES_MAX:
+                raise InvariantViolated(f"tree key of {size} bytes; encode_key never makes one")
+            if size == len(last):
+                shared = 8 * size - (number ^ last_number).bit_length()
+            else:
+                shared = split_bit(last, key) if last else 0
+            above = stack[-1][0]
+            if above > shared:
+                above = self._ascend(shared)
+            self._digits = format(number, _FORMATS[size]).encode()
             record = LEAF_HEADS[size] + key
-            is_last_present = self._change_leaf(slot, record, row_hash, digits)
-            last = key
+            if is_last_present and above != shared:
+                # Below here all keys share more bits with the last key than this one does.
+                if row_hash is None:
+                    continue
+                self._insert(record, row_hash, shared)
+            else:
+                is_last_present = self._change(self._descend(), record, row_hash)
+            last, last_number = key, number
         self._ascend(_ROOT_BIT)
         return self._close_root()
 
-    def _ascend(self, bit: int) -> None:
-        """Hash the nodes beyond ``bit`` and take them off the stack; close pages left behind."""
+    def _ascend(self, bit: int) -> int:
+        """Hash the nodes beyond ``bit`` and take them off the stack; close pages left behind.
+
+        Returns:
+            The bit of the node on top of the stack then.
+
+        """
         stack = self._stack
-        page = self._page
+        heads, page = NODE_HEADS, self._page
         hashes, references = page.hashes, page.references
-        while stack[-1][0] > bit:
-            at, node, slot = stack.pop()
-            if node == _PAGE:
+        at, node, slot = stack.pop()
+        while at > bit:
+            if node < 0:
                 self._close_page(slot)
                 page = self._page
                 hashes, references = page.hashes, page.references
-                continue
-            start = 32 * node + 32
-            if references[node + 1] < 0 or references[node + 2] < 0:
-                top = page.hash_node(node)
             else:
-                top = sha256(NODE_HEADS[at] + hashes[start : start + 64]).digest()
-            hashes[32 * slot : 32 * slot + 32] = top
+                start = (node << 5) + 32
+                sides = hashes[start : start + 64]
+                if references[node + 1] < 0:
+                    sides[:32] = sha256(page.record(references[node + 1]) + sides[:32]).digest()
+                if references[node + 2] < 0:
+                    sides[32:] = sha256(page.record(references[node + 2]) + sides[32:]).digest()
+                slot <<= 5
+                hashes[slot : slot + 32] = sha256(heads[at] + sides).digest()
+            at, node, slot = stack.pop()
+        stack.append((at, node, slot))
+        return at
 
-    def _descend(self, digits: bytes) -> int:
+    def _descend(self) -> int:
         """Walk down by the key's bits, opening pages; return the slot of the leaf at the end."""
-        stack = self._stack
-        page = self._page
+        push = self._stack.append
+        digits, page = self._digits, self._page
         references, bits = page.references, page.bits
-        bit, node, _ = stack[-1]
-        slot = 0 if node == _PAGE else node + digits[bit] - 47
+        slot = self._slot_below()
         while True:
             reference = references[slot]
             if not reference & 1:
                 bit = bits[reference >> 1]
-                stack.append((bit, reference, slot))
+                push((bit, reference, slot))
+                if bit >= len(digits):
+                    digits = self._digits = digits + _NO_BITS
                 slot = reference + digits[bit] - 47
             elif reference < 0:
                 return slot
             else:
-                stack.append((_PAGE_BIT, _PAGE, slot))
+                push((_PAGE_BIT, _PAGE, slot))
                 self._parents.append(page)
                 page = self._page = self._open(page.child(reference))
                 references, bits = page.references, page.bits
                 slot = 0
 
-    def _change_leaf(self, slot: int, record: bytes, row_hash: bytes | None, digits: bytes) -> bool:
+    def _slot_below(self) -> int:
+        """Return the slot to which the key's bits lead from the top of the stack."""
+        bit, node, _ = self._stack[-1]
+        return 0 if node == _PAGE else node + self._digits[bit] - 47
+
+    def _change(self, slot: int, record: bytes, row_hash: bytes | None) -> bool:
         """Put, add or remove a leaf where its search ended; tell whether it is there now."""
         page = self._page
         reference = page.references[slot]
-        if reference == NO_ENTRY:
-            if row_hash is not None:
-                self._add_leaf(page, slot, record, row_hash)
-        elif (found := page.record(reference)) == record:
+        found = b"" if reference == NO_ENTRY else page.record(reference)
+        if found == record:
             if row_hash is None:
                 self._remove(slot)
                 self.rows_delta -= 1
             else:
-                page.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = row_hash
+                slot <<= 5
+                page.hashes[slot : slot + 32] = row_hash
                 page.is_changed = True
         elif row_hash is not None:
-            key = record[_HEAD_BYTES:]
-            self._insert(key, row_hash, split_bit(found[_HEAD_BYTES:], key), digits)
+            if found:
+                bit = split_bit(found[_HEAD_BYTES:], record[_HEAD_BYTES:])
+                self._ascend(bit)
+                self._insert(record, row_hash, bit)
+            else:
+                self._add_leaf(page, slot, record, row_hash)
         return row_hash is not None
 
-    def _insert(self, key: bytes, row_hash: bytes, bit: int, digits: bytes) -> None:
-        """Add a leaf that parts from all others on the path at ``bit``."""
-        self._ascend(bit)
-        above, node, _ = self._stack[-1]
-        slot = 0 if node == _PAGE else node + digits[above] - 47
+    def _insert(self, record: bytes, row_hash: bytes, bit: int) -> None:
+        """Add a leaf that parts at ``bit`` from what is below the top of the stack."""
+        slot = self._slot_below()
         page = self._page
         page.unpack()
-        new = page.add_node(bit)
-        side = digits[bit] - 47
-        page.move(slot, new + 3 - side)
-        page.references[slot] = new
-        self._add_leaf(page, new + side, LEAF_HEADS[len(key)] + key, row_hash)
-        self._stack.append((bit, new, slot))
+        node = page.add_node(bit)
+        side = self._digits[bit] - 47
+        page.move(slot, node + 3 - side)
+        page.references[slot] = node
+        self._add_leaf(page, node + side, record, row_hash)
+        self._stack.append((bit, node, slot))
 
     def _add_leaf(self, page: Page, slot: int, record: bytes, row_hash: bytes) -> None:
         page.unpack()
@@ -174,10 +208,7 @@ class Batch:
     # --- pages ---
 
     def _open(self, number: int) -> Page:
-        blob = self.puts.get(number) or self._read(number)
-        if blob is None:
-            raise InvariantViolated(f"tree page {number} is missing; run comity repair")
-        return Page(number, blob)
+        return Page(number, self.puts.get(number) or self._read(self._base | number))
 
     def _new_number(self) -> int:
         self.next_page += 1

@@ -50,7 +50,7 @@ class Page:
 
     __slots__ = (
         *("number", "hashes", "references", "bits", "is_changed", "has_holes"),
-        *("_blob", "_is_packed", "_children_at", "_ends_at", "_records", "_children"),
+        *("_blob", "is_packed", "_children_at", "_ends_at", "_records", "_children"),
     )
 
     references: MutableSequence[int]
@@ -71,7 +71,7 @@ class Page:
         self._blob = blob
         self._children_at = bits_at + slots - 1
         self._ends_at = self._children_at + NUMBER_BYTES * children
-        self._is_packed = True
+        self.is_packed = True
         self._records: list[bytes] = []
         self._children: list[int] = []
 
@@ -83,7 +83,7 @@ class Page:
         page.hashes = bytearray(HASH_BYTES)
         page.references, page.bits = [NO_ENTRY], []
         page.is_changed, page.has_holes = True, False
-        page._is_packed = False
+        page.is_packed = False
         page._records, page._children = [], []
         return page
 
@@ -95,7 +95,7 @@ class Page:
     def record(self, reference: int) -> bytes:
         """Return the record of a leaf: tag, length of key, key."""
         place = ~reference >> 1
-        if not self._is_packed:
+        if not self.is_packed:
             return self._records[place]
         at = self._ends_at + 2 * place
         both = int.from_bytes(self._blob[at : at + 4], "little")
@@ -109,7 +109,7 @@ class Page:
     def child(self, reference: int) -> int:
         """Return the number of a child page."""
         place = reference >> 1
-        if not self._is_packed:
+        if not self.is_packed:
             return self._children[place]
         at = self._children_at + NUMBER_BYTES * place
         return int.from_bytes(self._blob[at : at + NUMBER_BYTES], "little")
@@ -134,9 +134,9 @@ class Page:
 
     def unpack(self) -> None:
         """Turn the arrays into lists that can grow."""
-        if not self._is_packed:
+        if not self.is_packed:
             return
-        self._is_packed = False
+        self.is_packed = False
         blob, at = self._blob, self._ends_at
         base = at + 2 * (blob[-1] + 1)
         ends = _to_shorts(blob[at:base])
@@ -181,10 +181,14 @@ class Page:
         """Return the stored form.
 
         Raises:
-            InvariantViolated: the page has no entry or more than a page can hold.
+            InvariantViolated: the page has no entry or more than a page can hold, or a hash was
+                put that has not 32 bytes.
 
         """
-        if self._is_packed:
+        size = len(self._blob) if self.is_packed else HASH_BYTES * len(self.references)
+        if len(self.hashes) != size:
+            raise InvariantViolated(f"tree page {self.number}: a row hash has not 32 bytes")
+        if self.is_packed:
             return bytes(self.hashes)
         if not 1 <= self.entries_count <= TREE_PAGE_ENTRIES_MAX:
             raise InvariantViolated(f"tree page {self.number} has {self.entries_count} entries")

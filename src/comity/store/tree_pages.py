@@ -3,11 +3,13 @@
 Invariant: a source shows the pages of the last committed block only; pages reach it by ``adopt``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import apsw
 
+from comity.errors import InvariantViolated
 from comity.limits import TREE_CACHE_PAGES_MAX
 
 TABLE_SQL = (
@@ -29,6 +31,9 @@ class PageSource(Protocol):
     def read(self, page_id: int) -> bytes | None:
         """Return a page's stored form, or None."""
 
+    def reading(self) -> AbstractContextManager[Callable[[int], bytes]]:
+        """Return a quick way to read many pages that exist."""
+
     def last(self, low: int, high: int) -> int | None:
         """Return the highest id from ``low`` to ``high``, or None."""
 
@@ -45,6 +50,18 @@ class MemoryPages:
     def read(self, page_id: int) -> bytes | None:
         """Return a page's stored form, or None."""
         return self._pages.get(page_id)
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[int], bytes]]:
+        """Return a quick way to read many pages that exist."""
+
+        def read(page_id: int) -> bytes:
+            try:
+                return self._pages[page_id]
+            except KeyError as error:
+                raise _missing(error) from error
+
+        yield read
 
     def last(self, low: int, high: int) -> int | None:
         """Return the highest id from ``low`` to ``high``, or None."""
@@ -78,6 +95,35 @@ class SqlitePages:
             self._keep(page_id, blob)
         return blob
 
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[int], bytes]]:
+        """Return a quick way to read many pages that exist.
+
+        An open blob that moves from row to row reads in half the time of a statement. It keeps
+        one read transaction open, so it lives no longer than one batch.
+        """
+        blob: apsw.Blob | None = None
+
+        def read(page_id: int) -> bytes:
+            nonlocal blob
+            page = self._cache.get(page_id)
+            if page is None:
+                if blob is None:
+                    blob = self._connection.blob_open("main", "comity_tree", "page", page_id, False)
+                else:
+                    blob.reopen(page_id)
+                page = blob.read()
+                self._keep(page_id, page)
+            return page
+
+        try:
+            yield read
+        except apsw.SQLError as error:  # "no such rowid"
+            raise _missing(error) from error
+        finally:
+            if blob is not None:
+                blob.close(True)
+
     def last(self, low: int, high: int) -> int | None:
         """Return the highest id from ``low`` to ``high``, or None."""
         page_id: int | None = self._connection.execute(_LAST, (low, high)).get
@@ -97,6 +143,10 @@ class SqlitePages:
         if len(self._cache) >= TREE_CACHE_PAGES_MAX and page_id not in self._cache:
             del self._cache[next(iter(self._cache))]
         self._cache[page_id] = blob
+
+
+def _missing(error: Exception) -> InvariantViolated:
+    return InvariantViolated(f"a tree page is missing ({error}); run comity repair")
 
 
 def write(connection: apsw.Connection, puts: Mapping[int, bytes], deletes: Iterable[int]) -> None:
