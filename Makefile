@@ -5,7 +5,8 @@ SHELL := /bin/bash
 unexport PYTHONPATH
 RUN := .venv/bin/python
 
-.PHONY: help demo test check format bench fuzz simulate new-app docs lock clean
+CHECKS := check-env check-format check-lint check-types check-layers check-promises
+.PHONY: help demo test check $(CHECKS) format bench fuzz simulate new-app docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -22,12 +23,19 @@ test: ## run the whole suite (ARGS='tests/unit -k log': a part of it)
 	@scripts/debian
 	@$(RUN) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
-check: ## format, lint, types, layers, tidy, docs: in under a minute
+check: check-format check-lint check-types check-layers check-promises ## format, lint, types, layers, promises (make -k check: go on after a failure)
+
+check-env:
 	@scripts/env dev
+check-format: check-env
 	@$(RUN) -m ruff format --check --quiet .
+check-lint: check-env
 	@$(RUN) -m ruff check --quiet .
+check-types: check-env
 	@$(RUN) -m mypy --no-error-summary
+check-layers: check-env
 	@.venv/bin/lint-imports --no-logo
+check-promises: check-env
 	@$(RUN) -m pytest --quiet -m "not slow" tests/promises
 
 format: ## format the source and mend what the linter can
