@@ -136,7 +136,7 @@ QUERY_KILL_GRACE_MS = 500  # past its time, a query inside one long function is 
 QUERY_START_MS_MAX = 10_000  # for a query process to start
 QUERY_BUSY_MS = 1_000  # wait for another process that recovers the file
 QUERY_FRAME_BYTES = 256 << 10  # rows go from the query process to its parent in pieces of about this
-ROW_VERSIONS_MAX = 10_000  # of one row, in its history; the newest
+ROW_VERSIONS_MAX = 1_000  # of one row, in its history; the newest
 
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
     raise ValueError("chain id would exceed the engine's 50 characters")

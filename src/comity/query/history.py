@@ -107,15 +107,20 @@ def row_history(connection: apsw.Connection, table: str, key: Sequence[ColumnVal
         start = history_start(schema, snapshot.height_newest)
         versions = _versions(connection, schema, key)
         kept = versions[-limits.ROW_VERSIONS_MAX :]
-        changes = tuple(_changes(kept, schema, _Log(connection), start))
+        is_truncated = len(kept) < len(versions)
+        changes = list(_changes(kept, schema, _Log(connection)))
+    if changes and changes[0].kind == "added":
+        is_unsure = is_truncated or 0 < changes[0].event.height <= start
+        kind: Kind = "kept" if is_unsure else "added"
+        changes[0] = msgspec.structs.replace(changes[0], kind=kind)
     return RowHistory(
         table=table,
         key=tuple(key),
         height=snapshot.height,
         app_hash=snapshot.app_hash,
         start=start,
-        changes=changes,
-        is_truncated=len(kept) < len(versions),
+        changes=tuple(changes),
+        is_truncated=is_truncated,
     )
 
 
@@ -159,25 +164,24 @@ def _arm(columns: Sequence[str], table: str, where: str) -> str:
     return " ".join(("SELECT", ", ".join(columns), "FROM main." + quote(table), "WHERE", where))
 
 
-def _changes(
-    versions: Sequence[_Version], schema: TableSchema, log: "_Log", start: int
-) -> Iterator[RowChange]:
+def _changes(versions: Sequence[_Version], schema: TableSchema, log: "_Log") -> Iterator[RowChange]:
     """Yield what happened between versions; a gap before the next one, or an end, is a removal."""
     names = [column.name for column in schema.columns]
     nothing: tuple[ColumnValue, ...] = (None,) * len(names)
     before: _Version | None = None
-    for version, after in zip(versions, [*versions[1:], None], strict=True):
+    for index, version in enumerate(versions):
+        next_start = versions[index + 1].start if index + 1 < len(versions) else None
         is_change = before is not None and before.end == version.start
         old = before.values if before is not None and is_change else nothing
         event = log.event(version.start)
         yield RowChange(
-            kind=_kind(event, is_change=is_change, is_first=before is None, start=start),
+            kind="changed" if is_change else "added" if event.position else "genesis",
             event=event,
             values=dict(zip(names, version.values, strict=True)),
             owner=version.owner,
             cells=_cells(names, old, version.values),
         )
-        if version.end is not None and (after is None or after.start != version.end):
+        if version.end is not None and version.end != next_start:
             yield RowChange(
                 kind="removed",
                 event=log.event(version.end),
@@ -186,14 +190,6 @@ def _changes(
                 cells=_cells(names, version.values, nothing),
             )
         before = version
-
-
-def _kind(event: Event, *, is_change: bool, is_first: bool, start: int) -> Kind:
-    if is_change:
-        return "changed"
-    if event.position == 0:
-        return "genesis"
-    return "kept" if is_first and event.height <= start and start else "added"
 
 
 def _cells(

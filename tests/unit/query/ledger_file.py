@@ -39,6 +39,7 @@ class LedgerFile:
         self.path = path
         self.connection = apsw.Connection(str(path))
         self.connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        self.connection.execute("PRAGMA synchronous=OFF").fetchall()
         for statement in ddl.UNHASHED:
             self.connection.execute(statement).fetchall()
         self.connection.execute(

@@ -179,10 +179,10 @@ def test_parameters_have_a_bound(process: QueryProcess) -> None:
 
 
 def test_a_large_stored_value_is_not_read(tmp_path: Path) -> None:
-    """P24: a 100 MB value in the file ends the query, not the process."""
+    """P24: a value of 10 MB in the file ends the query, not the process."""
     file = LedgerFile(tmp_path / "node.sqlite")
     file.connection.execute(
-        "INSERT INTO comity_transaction VALUES(9, zeroblob(100000000), 0, x'', NULL)"
+        "INSERT INTO comity_transaction VALUES(9, zeroblob(10000000), 0, x'', NULL)"
     ).fetchall()
     file.connection.execute("UPDATE comity_block SET log_size = 10").fetchall()
     with QueryProcess(file.path) as process:
