@@ -56,6 +56,11 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ciphertext: Annotated[bytes, Meta(min_length=40, max_length=1024)]
 
 
+def encode(file: KeyFile) -> bytes:
+    """Return the bytes of a key file."""
+    return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+
+
 def decode(data: bytes) -> KeyFile:
     """Return what the bytes of a key file say.
 
@@ -135,22 +140,28 @@ def write(path: Path, file: KeyFile) -> None:
     Raises:
         ConfigError: a key of that name exists, or the folder cannot be written; nothing changed.
     """
-    data = msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+    data = encode(file)
     decode(data)  # what could not be read again must not be written
     draft = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             _write_new(draft, data)
-            os.link(draft, path)  # unlike a rename, this never replaces an older key
+            _publish(draft, path)
         finally:
             with suppress(FileNotFoundError):
                 draft.unlink()
         _sync_folder(path.parent)
-    except FileExistsError:
-        raise ConfigError(f"key file {path} exists: choose another name; nothing changed") from None
     except OSError as error:
         raise ConfigError(f"key file {path} cannot be written: {error.strerror}") from error
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Give the draft its name; unlike a rename, a link never replaces an older key."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise ConfigError(f"key file {path} exists: choose another name; nothing changed") from None
 
 
 def _write_new(path: Path, data: bytes) -> None:

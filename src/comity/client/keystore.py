@@ -65,12 +65,17 @@ class SigningKey:
 
     __slots__ = ("_seed", "account_id", "key_id", "public_key")
 
-    @sealed
-    def __init__(self, seed: Secret) -> None:
+    def __init__(self, seed: Secret, public_key: bytes) -> None:
         self._seed = seed
-        self.public_key = ed25519.public_key(seed.reveal())
-        self.key_id = account.key_id(self.public_key)
-        self.account_id = account.account_id(self.public_key)  # that this key founds
+        self.public_key = public_key
+        self.key_id = account.key_id(public_key)
+        self.account_id = account.account_id(public_key)  # that this key founds
+
+    @classmethod
+    @sealed
+    def from_seed(cls, seed: Secret) -> "SigningKey":
+        """Return the key of a 32-byte seed."""
+        return cls(seed, ed25519.public_key(seed.reveal()))
 
     @sealed
     def sign(self, message: bytes) -> bytes:
@@ -158,7 +163,7 @@ def unlock(directory: Path, name: str, passphrase: Secret) -> SigningKey:
     """
     path = key_file.path_of(directory, name)
     _entropy, seed = _open(path, key_file.read(path), passphrase)
-    return SigningKey(Secret(seed))
+    return SigningKey.from_seed(Secret(seed))
 
 
 def list_keys(directory: Path) -> list[KeyInfo]:

@@ -46,8 +46,10 @@ def to_entropy(words: str) -> bytes:
     known = _positions()
     wrong = [number for number, word in enumerate(parts, start=1) if word not in known]
     if wrong:
-        hints = [f"word {number} (nearest: {_nearest(parts[number - 1])})" for number in wrong[:3]]
-        raise Malformed(f"not in the list of BIP-39: {', '.join(hints)}; {len(wrong)} in all")
+        raise Malformed(
+            f"word {wrong[0]} is not in the list of BIP-39 (nearest:"
+            f" {_nearest(parts[wrong[0] - 1])}); {len(wrong)} such in all"
+        )
     try:
         return bytes(_english().to_entropy(parts))
     except ValueError:

@@ -25,7 +25,7 @@ def parts(vector: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
 
 @pytest.mark.parametrize("vector", ALL, ids=lambda vector: vector["name"])
 def test_verdict_of_every_edge_case_is_pinned(vector: dict[str, Any]) -> None:
-    """Comity (libsodium) and the rule in plain arithmetic both give the verdict of the golden file (P03)."""
+    """P03: libsodium and the rule in plain arithmetic both give the golden verdict."""
     assert ed25519.verify(*parts(vector)) is vector["valid"]
     assert edwards.is_valid(*parts(vector)) is vector["valid"]
 
