@@ -16,6 +16,7 @@ CANARIES = [
     ("float", "half = 0.5", "half = 5"),
     ("float", "mean = 7 / 2", "mean = 7 // 2"),
     ("float", "def mean(x: float) -> None: '''A.'''", "def mean(x: int) -> None: '''A.'''"),
+    ("float", "mean = a / b", "path = a / 'b'"),
     ("float", "total = 1\ntotal /= 2", "total = 1\ntotal //= 2"),
     ("set-iteration", "for x in {1, 2}: y = x", "for x in (1, 2): y = x"),
     ("set-iteration", "xs = [x for x in set((1, 2))]", "xs = [x for x in sorted(set((1, 2)))]"),
@@ -125,6 +126,12 @@ CANARIES = [
     ("suppression", "x = 1  # type: ignore", "x = 1  # type: ignore[misc]  # the stub is wrong"),
     ("suppression", "x = 1  # type: ignore[misc]", "x = 'type: ignore'"),
     ("exception", "x = 1  # tidy: float: not needed", "x = 'tidy: float'"),
+    ("float", "x = 1  # tidy: float: no\ny = 0.5", "x = (\n    0.5\n)  # tidy: float: a test"),
+    (
+        "float",
+        "if 0.5 < 1:\n    x = 1  # tidy: float: no",
+        "if 0.5 < 1:  # tidy: float: a test\n    x = 1",
+    ),
     ("exception", "x = 0.5  # tidy: float:", "x = 0.5  # tidy: float: a test of the exception"),
     ("exception", "x = 1  # tidy: nonsense", "x = 1  # tidied up"),
 ]

@@ -179,20 +179,25 @@ def findings(path: str, source: str) -> list[Finding]:
     }
     unused = {line for line, comment in comments.items() if _EXCEPTION.search(comment)}
     result = {Finding(path, line, rule, TEXT_RULES[rule]) for line, rule in module.broken_by_text()}
+    statements = list(_statements(module.tree))
     for rule, node in module.broken_by_tree():
-        reasons = {(line, rule.name) for line in _lines(node)} & excused
+        line: int = getattr(node, "lineno", 1)
+        around = max((lines for lines in statements if line in lines), key=lambda lines: lines[0])
+        reasons = {(line, rule.name) for line in around} & excused
         unused -= {line for line, _ in reasons}
         if not reasons:
-            result.add(Finding(path, _lines(node)[0], rule.name, rule.instead))
+            result.add(Finding(path, line, rule.name, rule.instead))
     result |= {Finding(path, line, "exception", TEXT_RULES["exception"]) for line in unused}
     return sorted(result)
 
 
-def _lines(node: ast.AST) -> range:
-    """Return the lines of a node; of one with a body, only the first."""
-    first: int = getattr(node, "lineno", 1)
-    last: int = getattr(node, "end_lineno", first)
-    return range(first, (first if isinstance(getattr(node, "body", None), list) else last) + 1)
+def _statements(tree: ast.Module) -> Iterator[range]:
+    """Yield the lines of each statement; of one with a body, those of its head."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt | ast.ExceptHandler):
+            body = getattr(node, "body", None)
+            last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+            yield range(node.lineno, max(last, node.lineno) + 1)
 
 
 def findings_below(root: Path, folders: Iterable[str]) -> list[Finding]:

@@ -53,12 +53,18 @@ def _calls_method(node: ast.AST, names: set[str]) -> bool:
     )
 
 
+def _is_text(node: ast.AST) -> bool:
+    is_literal = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return is_literal or isinstance(node, ast.JoinedStr)
+
+
 def is_float(node: ast.AST) -> bool:
     """Tell whether ``node`` is a float literal, the type, or a true division."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, float | complex)
     if isinstance(node, ast.BinOp | ast.AugAssign):
-        return isinstance(node.op, ast.Div)
+        is_path = isinstance(node, ast.BinOp) and (_is_text(node.left) or _is_text(node.right))
+        return isinstance(node.op, ast.Div) and not is_path
     return isinstance(node, ast.Name) and node.id in {"float", "complex"}
 
 
