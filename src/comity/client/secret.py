@@ -44,7 +44,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and compare_digest(self._value, other._value)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # an unhashable class, as Python spells it
 
     def __reduce__(self) -> Never:
         raise TypeError("a Secret is not to be stored or sent")

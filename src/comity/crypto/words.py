@@ -9,7 +9,7 @@ Invariant: words and entropy determine one another; the same words give the same
 from functools import cache
 
 from mnemonic import Mnemonic
-from slip10 import SLIP10, SLIP10DerivationError  # type: ignore[import-untyped]
+from slip10 import SLIP10, SLIP10DerivationError  # type: ignore[import-untyped]  # no hints
 
 from comity.errors import Malformed
 from comity.limits import ENTROPY_BYTES, WORDS_COUNT, WORDS_TEXT_CHARS_MAX
