@@ -92,7 +92,7 @@ def failures(folder: Path) -> dict[str, Callable[[], object]]:
             folder, "ana", Secret.from_text(PASSPHRASE + "!")
         ),
         "altered key": lambda: keystore.export_words(folder, "altered", passphrase),
-        "message is no bytes": lambda: key.sign("text"),  # type: ignore[arg-type]
+        "message is no bytes": lambda: key.sign("text"),  # type: ignore[arg-type]  # the mistake
         "seed too long": lambda: keystore.SigningKey.from_seed(Secret(SEED * 2)),
         "interrupt": lambda: read_passphrase(
             PassphraseSource(ask=interrupt), "key ana", is_new=True
@@ -119,7 +119,7 @@ def test_no_traceback_shows_a_secret(tmp_path: Path) -> None:
 def test_canary_the_same_search_finds_unsealed_secrets() -> None:
     """Canary: without `sealed`, both printers show seed and words."""
     for call in (
-        lambda: ed25519.sign(SEED, "text"),  # type: ignore[arg-type]
+        lambda: ed25519.sign(SEED, "text"),  # type: ignore[arg-type]  # the mistake
         lambda: words.to_entropy(PHRASE + " zoo"),
     ):
         with pytest.raises((TypeError, Malformed)) as raised:
