@@ -12,7 +12,7 @@ from comity.client.files.table_file import parse_table_file
 from comity.client.files.table_writer import to_table_file
 from comity.errors import ConfigError
 from comity.limits import INT64_MAX, INT64_MIN
-from comity.model.column import Column, ColumnType
+from comity.model.column import Column, ColumnType, Kind
 from comity.model.schema import TableSchema
 
 DIGITS_18 = 10**18 - 1
@@ -25,12 +25,12 @@ CODES = st.text(
 
 
 def _bounded(
-    kind: str, low: int, high: int, scales: range = range(1)
+    kind: Kind, low: int, high: int, scales: range = range(1)
 ) -> st.SearchStrategy[ColumnType]:
     bound = st.none() | st.integers(low, high)
     return st.builds(
         lambda a, b, scale: ColumnType(
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             minimum=a if b is None or a is None else min(a, b),
             maximum=b if a is None or b is None else max(a, b),
             scale=scale,
@@ -88,7 +88,7 @@ def declarations(draw: st.DrawFn, name: st.SearchStrategy[str] = NAMES) -> Table
     return TableDeclaration(schema=schema, preset=draw(st.sampled_from(PRESETS)))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     tables=st.lists(declarations(), min_size=1, max_size=3, unique_by=lambda d: d.schema.name),
     comment=st.text(st.characters(blacklist_categories=("Cs",)), max_size=30),
@@ -122,7 +122,7 @@ VALUES = st.recursive(
 KEYS = st.sampled_from(["key", "preset", "rules", "history", "unique", "columns", "kye"])
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     spec=st.dictionaries(KEYS, VALUES, max_size=6),
     columns=st.dictionaries(NAMES, VALUES, max_size=3),

@@ -143,8 +143,9 @@ class CsvFile:
     def _record_problem(self, start: int, end: int, fields: list[str], columns: int) -> str:
         line = start
         for field in fields:
-            self._refuse_stray_quote(line, line + field.count("\n") + 1)
-            line += field.count("\n")
+            ends = max(field.count("\n"), field.count("\r"))
+            self._refuse_stray_quote(line, line + ends + 1)
+            line += ends
         if len(fields) != columns:
             return f"{len(fields)} fields, the header has {columns}"
         if sum(map(len, self._lines[start:end])) > IMPORT_LINE_CHARS_MAX:

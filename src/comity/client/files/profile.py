@@ -13,8 +13,8 @@ from comity.errors import Malformed
 from comity.limits import INFERRED_ENUM_VALUES_MAX
 
 # What a text looks like; the first that fits wins. "integer" leaves out what an integer would not
-# give back: leading
-# zeros, a plus, minus zero, more than INFERRED_INTEGER_DIGITS_MAX digits.
+# give back: leading zeros, a plus, minus zero, more than INFERRED_INTEGER_DIGITS_MAX digits.
+# No pattern goes over a text more than a few times, however long it is.
 _LOOKS = re.compile(
     r"(?P<integer>0|-?[1-9][0-9]{0,17})"
     r"|(?P<decimal>-?(?:0|[1-9][0-9]*)\.[0-9]+)"
@@ -26,7 +26,7 @@ _LOOKS = re.compile(
     r"|(?P<zero>[-+]?0[0-9]+(?:\.[0-9]+)?)"
     r"|(?P<plus>\+[0-9]+(?:\.[0-9]+)?)"
     r"|(?P<long>-?[1-9][0-9]{18,})"
-    r"|(?P<comma>-?[0-9]+(?:[.' ]?[0-9]{3})*,[0-9]+)"
+    r"|(?P<comma>-?[0-9][0-9.' ]*,[0-9]+)"
 )
 
 

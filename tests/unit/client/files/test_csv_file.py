@@ -87,6 +87,8 @@ def test_a_field_of_twenty_line_ends_is_data() -> None:
     assert read(f'a,b\n1,"{field}"\n')[0] == [["1", field]]
     with pytest.raises(ConfigError, match="line 2: a quote opens"):
         read(f'a,b\n1,"{field}\n"\n')
+    with pytest.raises(ConfigError, match="line 2: a quote opens"):
+        read(f'a,b\n1,"{field}\n"\n'.replace("\n", "\r"))
     with pytest.raises(ConfigError, match="line 4: a quote opens"):
         read(f'a,b\n"1\n2\n3","{field}\n"\n')
 

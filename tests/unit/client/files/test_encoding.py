@@ -49,6 +49,7 @@ def test_the_encoding_named_by_the_reader_is_taken() -> None:
         (b"a\nb", "klingon", '"klingon" is unknown'),
         (b"a\nb", "rot13", '"rot13" is unknown'),
         ("a,b\n1,2\n".encode("utf-16-le"), None, "utf-16-le"),
+        (b"a\n" + bytes(range(0x80, 0x100)), None, "no other encoding fits"),
         (b"PK\x03\x04rest", None, "spreadsheet"),
         (b"a\n\xff\xfe\xfd\x81\x8d", "ascii", "line 2, byte 2"),
     ],

@@ -61,10 +61,12 @@ def column(values: list[str], **options: str) -> tuple[str, str]:
         (["2026-11-22T10:00:00Z"], "datetime(0)", "1/1 are moments with an offset"),
         (["2026-11-22 10:00:00.25+01:00"], "datetime(3)", "1 are written in UTC"),
         (["2026-11-22T10:00:00.1234Z"], "datetime(6)", "are moments"),
+        (["2026-11-22T10:00:00.1234567Z"], "text", "7 digits of a second, at most 6 are kept"),
         (["2026-11-22T10:00:00"], "text", "have no offset from UTC"),
         (["2026-11-22T10:00:00Z", "2026-11-22T25:00:00Z"], "text", "are not moments"),
         (["low", "high"] * 10, "enum", "2 values: high, low"),
         (["low", "high"] * 9, "text", 'words such as "low"'),
+        (["a\tb", "c"] * 50, "text", "words such as"),
         (["same"] * 50, "text", 'words such as "same"'),
         (["1", "NA"] * 50, "text", '50 values such as "NA" are not numbers'),
         (["", ""], "text", "every row is empty"),
@@ -76,6 +78,12 @@ def test_a_type_has_its_reason(values: list[str], kind: str, why: str) -> None:
     found, reason = column(values)
     assert found == kind
     assert why in reason
+
+
+def test_a_long_text_is_judged_quickly() -> None:
+    """No pattern goes over a text again and again (100,000 digits would take hours)."""
+    for text in ("1" * 100_000 + "x", "1." * 50_000, "0" * 100_000 + "x", "1 " * 50_000 + ","):
+        assert column([text, "1"])[0] == "text"
 
 
 def test_the_last_row_counts_as_much_as_the_first() -> None:
