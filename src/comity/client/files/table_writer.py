@@ -74,8 +74,8 @@ def _number(column: Column, bound: int) -> str:
 
 
 def _quoted(value: object) -> str:
-    # JSON's strings and arrays are TOML's too, as long as the delete character is escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # JSON's strings and arrays are TOML's too; a schema has no delete character, which differs.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _one_line(comment: str) -> str:

@@ -129,6 +129,14 @@ def test_two_columns_are_a_key_when_no_single_one_is() -> None:
     """Neither study nor sample tells rows apart, both together do."""
     file = table("study,sample,v", "A,1,1", "A,2,2", "B,1,1", "B,2,2")
     assert keys(file)[1] == (("study", "sample"), ("study", "v"))
+    assert keys(table("a,b,v", "1,,1", "1,2,1", "2,1,1"))[1] == ()
+
+
+def test_a_value_that_stands_twice_is_seen_however_far_apart() -> None:
+    """Over more rows than are read at once."""
+    rows = [f"{n},{n % 7}" for n in range(10_000)]
+    assert keys(table("a,b", *rows))[0] == ("a",)
+    assert keys(table("a,b", *rows, "0,0"))[0] == ("id",)
 
 
 def test_rows_are_numbered_when_nothing_is_a_key() -> None:
