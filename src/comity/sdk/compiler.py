@@ -30,7 +30,8 @@ Role: TypeAlias = Literal["action", "timer", "view", "invariant", "genesis"]
 
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TO_SMALL = str.maketrans(_CAPITALS, "abcdefghijklmnopqrstuvwxyz")
-_STANDARD: Mapping[str, type[Refusal]] = {refusal.__name__: refusal for refusal in STANDARD}
+_Known: TypeAlias = Mapping[str, type[Refusal]]
+_STANDARD: _Known = {refusal.__name__: refusal for refusal in STANDARD}
 _PLAIN = (Written.POSITIONAL_OR_KEYWORD, Written.KEYWORD_ONLY)
 
 
@@ -53,6 +54,7 @@ class Parts(msgspec.Struct):
 def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) -> Declaration:
     """Return the checked declaration of an application. Raises: BadDeclaration."""
     refusals = _refusals(name, parts)
+    known = {**_STANDARD, **{refusal.__name__: refusal for refusal in refusals.values()}}
     actions: dict[str, Action] = {}
     views: dict[str, View] = {}
     invariants: dict[str, Invariant] = {}
@@ -67,9 +69,9 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
         elif role == "invariant":
             invariants[title] = _invariant(function, where)
         elif role == "view":
-            views[title] = View(**_function(function, Reader, where))
+            views[title] = View(**_function(function, Reader, where, known))
         else:
-            declared = _function(function, Context, where)
+            declared = _function(function, Context, where, known)
             actions[title] = Action(**declared, is_open=is_open, is_timer=role == "timer")
     module = _module_of(parts)
     return Declaration(
@@ -127,7 +129,9 @@ def _tables(app: str, parts: Parts) -> dict[type[Row], TableSchema]:
     return tables
 
 
-def _function(function: Callable[..., Any], first: type, where: str) -> dict[str, Any]:
+def _function(
+    function: Callable[..., Any], first: type, where: str, known: _Known
+) -> dict[str, Any]:
     """Return the fields that actions and views have in common."""
     _check_name(function.__name__, "function", where)
     hints = hints_of(function, where)
@@ -151,7 +155,7 @@ def _function(function: Callable[..., Any], first: type, where: str) -> dict[str
         "returns": returns,
         "doc": docstring.summary_of(function.__doc__),
         "description": docstring.description_of(function.__doc__),
-        "raises": _raises(function, where),
+        "raises": _raises(function, where, known),
     }
 
 
@@ -236,10 +240,10 @@ def _named_in_modules(parts: Parts) -> list[type[Refusal]]:
     return list(found)
 
 
-def _raises(function: Callable[..., Any], where: str) -> tuple[type[Refusal], ...]:
+def _raises(function: Callable[..., Any], where: str, known: _Known) -> tuple[type[Refusal], ...]:
     found = []
     for name in docstring.raises_of(function.__doc__):
-        refusal = function.__globals__.get(name) or _STANDARD.get(name)
+        refusal = function.__globals__.get(name) or known.get(name)
         if not isinstance(refusal, type) or not issubclass(refusal, Refusal):
             raise BadDeclaration(f"{where}: its docstring raises {name}, which is no refusal here")
         found.append(refusal)
