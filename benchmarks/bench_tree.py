@@ -11,19 +11,21 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import apsw
 
 from comity.crypto import cbor
 from comity.crypto.range_proof import range_to_value, verify_range
-from comity.crypto.trie import path_to_value, root_of, verify_path
+from comity.crypto.trie import node_hash, path_to_value, root_of, verify_path
 from comity.store.tree import Tree
 from comity.store.tree_diff import diff
 from comity.store.tree_pages import TABLE_SQL, MemoryPages, SqlitePages, write
 from comity.store.tree_proof import prove_path, prove_range
 
+Changes = dict[bytes, bytes | None]
 SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536")
 
 
@@ -61,7 +63,7 @@ class Bench:
         self.tree = Tree(SqlitePages(self.connection), 1)
         self.open_ms = (time.perf_counter() - start) * 1e3
 
-    def commit(self, changes: dict[bytes, bytes | None]) -> tuple[float, float, float, float]:
+    def commit(self, changes: Changes) -> tuple[float, float, float, float]:
         """Run one block; return seconds (wall, CPU) of the update, of the writes, of the commit."""
         wall, cpu = time.perf_counter(), time.process_time()
         update = self.tree.update(changes)
@@ -74,7 +76,7 @@ class Bench:
         self.tree.adopt(update)
         return updated - wall, updated_cpu - cpu, written - updated, committed - written
 
-    def blocks(self, name: str, blocks: list[dict[bytes, bytes | None]]) -> None:
+    def blocks(self, name: str, blocks: list[Changes]) -> None:
         """Run blocks and print microseconds for each changed row (median block)."""
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         size = len(blocks[0])
@@ -108,17 +110,17 @@ def build(path: Path, rows_count: int) -> None:
     print(f"disk:    {path.stat().st_size / rows_count:.0f} B/row")
 
 
-def changes(chance: random.Random, rows_count: int, size: int) -> dict[bytes, bytes | None]:
+def changes(chance: random.Random, rows_count: int, size: int) -> Changes:
     """Return new values for ``size`` rows of the tree."""
     return {key_of(n): chance.randbytes(32) for n in chance.sample(range(rows_count), size)}
 
 
-def timed_us(action: Callable[[bytes], object], keys: list[bytes]) -> float:
-    """Return the median microseconds of ``action`` over ``keys``."""
+def timed_us(action: Callable[..., object], inputs: Sequence[tuple[object, ...]]) -> float:
+    """Return the median microseconds of ``action`` over ``inputs``."""
     times = []
-    for key in keys:
+    for values in inputs:
         start = time.perf_counter()
-        action(key)
+        action(*values)
         times.append(time.perf_counter() - start)
     return statistics.median(times) * 1e6
 
@@ -129,52 +131,49 @@ def measure_blocks(bench: Bench, rows_count: int) -> None:
     for size, count in ((10, 50), (1_000, 8), (2_000, 8), (10_000, 3)):
         blocks = [changes(chance, rows_count, size) for _ in range(count)]
         bench.blocks("update, random rows", blocks)
-    fresh: Iterator[int] = iter(range(rows_count, 2 * rows_count + 100_000))
     for size, count in ((10, 20), (2_000, 5)):
-        new = [
-            {key_of(next(fresh)): chance.randbytes(32) for _ in range(size)} for _ in range(count)
-        ]
-        bench.blocks("insert, random rows", list(new))
-        bench.blocks("remove, random rows", [dict.fromkeys(block) for block in new])
-    for size, count in ((10, 20), (2_000, 5)):
-        rising = [
-            {rising_key_of(size * block + n): chance.randbytes(32) for n in range(size)}
-            for block in range(count)
-        ]
-        bench.blocks("insert, rising keys", list(rising))
-        bench.blocks("remove, rising keys", [dict.fromkeys(block) for block in rising])
+        numbers = [range(rows_count + size * n, rows_count + size * (n + 1)) for n in range(count)]
+        for name, key in (("random rows", key_of), ("rising keys", rising_key_of)):
+            new: list[Changes] = [{key(n): chance.randbytes(32) for n in part} for part in numbers]
+            bench.blocks("insert, " + name, new)
+            bench.blocks("remove, " + name, [dict.fromkeys(block) for block in new])
 
 
-def measure_proofs(bench: Bench, rows_count: int) -> None:
-    """Measure proofs of a row, of an absent row and of a range."""
+def measure_paths(bench: Bench, rows_count: int) -> None:
+    """Measure proofs of a row and of an absent row."""
     chance = random.Random(8)
     tree, root = bench.tree, bench.tree.root
     for name, first in (("present", 0), ("absent", 3 * rows_count)):
         keys = [key_of(first + chance.randrange(rows_count)) for _ in range(300)]
-        proofs = {key: prove_path(tree, key) for key in keys}
-        sizes = [len(cbor.encode(path_to_value(proof))) for proof in proofs.values()]
-        prove_us = timed_us(lambda key: prove_path(tree, key), keys)
-        verify_us = timed_us(lambda key: verify_path(root, key, proofs[key]), keys)
+        proofs = [prove_path(tree, key) for key in keys]
+        sizes = [len(cbor.encode(path_to_value(proof))) for proof in proofs]
+        prove_us = timed_us(partial(prove_path, tree), [(key,) for key in keys])
+        verify_us = timed_us(partial(verify_path, root), list(zip(keys, proofs, strict=True)))
         print(
             f"path, {name:8}: {statistics.mean(sizes):5.0f} B (max {max(sizes)}), "
             f"prove {prove_us:.0f} us, verify {verify_us:.0f} us"
         )
+
+
+def measure_ranges(bench: Bench, rows_count: int) -> None:
+    """Measure proofs of ranges."""
+    tree, root = bench.tree, bench.tree.root
     ordered = sorted(key_of(number) for number in range(rows_count))
     for span in (100, 2_000):
-        lows = {ordered[at]: ordered[at + span - 1] for at in range(0, len(ordered) - span, 9973)}
-        ranges = {low: prove_range(tree, low, high) for low, high in lows.items()}
+        starts = range(0, rows_count - span, rows_count // 97)
+        bounds = [(ordered[at], ordered[at + span - 1]) for at in starts]
+        proofs = [prove_range(tree, *bound) for bound in bounds]
         sizes = [
             len(cbor.encode([item for item in proof if not isinstance(item, tuple)]))
-            for proof in ranges.values()
+            for proof in proofs
         ]
-        prove_us = timed_us(lambda low: prove_range(tree, low, lows[low]), list(lows))  # noqa: B023 - called at once
-        verify_us = timed_us(
-            lambda low: verify_range(root, low, lows[low], ranges[low]), list(lows)
-        )  # noqa: B023 - called at once
-        size = len(cbor.encode(range_to_value(next(iter(ranges.values())))))
+        prove_us = timed_us(partial(prove_range, tree), bounds)
+        shown = [(*bound, proof) for bound, proof in zip(bounds, proofs, strict=True)]
+        verify_us = timed_us(partial(verify_range, root), shown)
         print(
-            f"range of {span:5} rows: bits and hashes {statistics.mean(sizes):.0f} B, "
-            f"all {size} B, prove {prove_us:.0f} us, verify {verify_us:.0f} us"
+            f"range of {span:5} rows: bits and hashes {statistics.mean(sizes):.0f} B, all "
+            f"{len(cbor.encode(range_to_value(proofs[0])))} B, "
+            f"prove {prove_us:.0f} us, verify {verify_us:.0f} us"
         )
 
 
@@ -204,11 +203,12 @@ def main() -> None:
         if not path.exists():
             build(path, chosen.rows)
         bench = Bench(path)
-        verify_us = timed_us(lambda key: hashlib.sha256(bytes(67)).digest(), [b""] * 10_000)
-        print(f"one node hash: {verify_us:.2f} us; open: {bench.open_ms:.2f} ms")
+        hash_us = timed_us(node_hash, [(9, bytes(32), bytes(32))] * 10_000)
+        print(f"one node hash: {hash_us:.2f} us; open: {bench.open_ms:.2f} ms")
         measure_blocks(bench, chosen.rows)
-        measure_proofs(bench, chosen.rows)
         print(f"RSS: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        measure_paths(bench, chosen.rows)
+        measure_ranges(bench, chosen.rows)
         measure_diff()
 
 
