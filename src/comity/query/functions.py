@@ -11,6 +11,7 @@ import apsw
 
 from comity.errors import QueryError
 from comity.limits import DECIMAL_DIGITS_MAX
+from comity.store.ddl import quote
 
 SqlValue: TypeAlias = int | float | str | bytes | None
 
@@ -103,9 +104,8 @@ class _Calendar:
                 "refused", f"{self._name} with localtime or utc is not allowed: all times are UTC"
             )
         holes = ", ".join("?" * len(arguments))
-        rows = self._calendar.execute(
-            "SELECT " + self._name + "(" + holes + ")", arguments
-        ).fetchall()
+        call = " ".join(("SELECT", quote(self._name), "(", holes, ")"))
+        rows = self._calendar.execute(call, arguments).fetchall()
         value: SqlValue = rows[0][0]
         return value
 

@@ -19,14 +19,14 @@ from comity import limits
 from comity.errors import QueryError, Unavailable
 from comity.query import functions
 
-_CACHE_KIB = 8_192
-_PRAGMAS = (
-    ("temp_store", "2"),  # memory: a spilled sort counts against the heap and leaves no file
-    ("trusted_schema", "0"),
-    ("cell_size_check", "1"),
-    ("mmap_size", "0"),
-    ("cache_size", str(-_CACHE_KIB)),
+_PRAGMAS = (  # each set and read back: apsw drops what follows the first row of two statements
+    ("PRAGMA temp_store = 2", "PRAGMA temp_store", 2),  # a spilled sort counts against the heap
+    ("PRAGMA trusted_schema = 0", "PRAGMA trusted_schema", 0),
+    ("PRAGMA cell_size_check = 1", "PRAGMA cell_size_check", 1),
+    ("PRAGMA mmap_size = 0", "PRAGMA mmap_size", 0),
+    ("PRAGMA cache_size = -8192", "PRAGMA cache_size", -8192),
 )
+_QUERY_ONLY = ("PRAGMA query_only = 1", "PRAGMA query_only", 1)
 _LIMITS = (
     (apsw.SQLITE_LIMIT_LENGTH, limits.QUERY_VALUE_BYTES_MAX),
     (apsw.SQLITE_LIMIT_SQL_LENGTH, limits.QUERY_SQL_BYTES_MAX),
@@ -67,8 +67,8 @@ def connect(path: Path | str) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(limits.QUERY_BUSY_MS)
-        for name, value in _PRAGMAS:
-            _pragma(connection, name, value)
+        for pragma in _PRAGMAS:
+            _set(connection, *pragma)
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except (apsw.CantOpenError, apsw.NotADBError, apsw.IOError, apsw.BusyError) as error:
         raise Unavailable(
@@ -90,7 +90,7 @@ def restrict(connection: apsw.Connection, rules: "Rules") -> None:
         apsw.SQLITE_DBCONFIG_WRITABLE_SCHEMA,
     ):
         connection.config(setting, 0)
-    _pragma(connection, "query_only", "1")
+    _set(connection, *_QUERY_ONLY)
     for kind, bound in _LIMITS:
         connection.limit(kind, bound)
     connection.authorizer = rules
@@ -203,9 +203,8 @@ def not_allowed(what: str) -> str:
     return f"{what} is not allowed: a query may only read (SELECT, VALUES, WITH, EXPLAIN)"
 
 
-def _pragma(connection: apsw.Connection, name: str, value: str) -> None:
-    """Set one pragma and read it back; apsw would drop what follows the first row of two."""
-    connection.execute("PRAGMA " + name + "=" + value).fetchall()
-    found = connection.execute("PRAGMA " + name).fetchall()
-    if found and str(found[0][0]) != value:
-        raise QueryError("failed", f"SQLite keeps {name} at {found[0][0]}, {value} is needed")
+def _set(connection: apsw.Connection, setting: str, reading: str, value: int) -> None:
+    connection.execute(setting).fetchall()
+    found = connection.execute(reading).fetchall()
+    if found and found != [(value,)]:
+        raise QueryError("failed", f"SQLite did not take {setting!r}: it answers {found[0][0]}")

@@ -141,15 +141,9 @@ def _versions(
     connection: apsw.Connection, schema: TableSchema, key: Sequence[ColumnValue]
 ) -> list[_Version]:
     """Return the newest versions of a row, oldest first: one more than a history shows."""
-    names = [quote(column.name) for column in schema.columns]
-    names += [quote("_owner") if schema.is_owned else "NULL", "_from"]
-    where = " AND ".join(quote(name) + " = ?" for name in schema.key)
-    arms = [_arm([*names, "NULL AS _to"], schema.name, where)]
-    if schema.history != "none":
-        arms.append(_arm([*names, "_to"], history_name(schema), where))
-    sql = " UNION ALL ".join(arms) + " ORDER BY _from DESC LIMIT ?"
+    arms_count = 1 if schema.history == "none" else 2
     bound = limits.ROW_VERSIONS_MAX + 1
-    found = connection.execute(sql, (*list(key) * len(arms), bound)).fetchall()
+    found = connection.execute(_select(schema), (*list(key) * arms_count, bound)).fetchall()
     rows: list[tuple[Any, ...]] = found
     booleans = [column.type.kind == "boolean" for column in schema.columns]
     versions = []
@@ -158,6 +152,17 @@ def _versions(
         values = tuple(value == 1 if is_b and value is not None else value for value, is_b in pairs)
         versions.append(_Version(start, end, owner, values))
     return versions
+
+
+def _select(schema: TableSchema) -> str:
+    """Return the statement that reads a row's versions, newest first."""
+    names = [quote(column.name) for column in schema.columns]
+    names += [quote("_owner") if schema.is_owned else "NULL", "_from"]
+    where = " AND ".join(quote(name) + " = ?" for name in schema.key)
+    arms = [_arm([*names, "NULL AS _to"], schema.name, where)]
+    if schema.history != "none":
+        arms.append(_arm([*names, "_to"], history_name(schema), where))
+    return " UNION ALL ".join(arms) + " ORDER BY _from DESC LIMIT ?"
 
 
 def _arm(columns: Sequence[str], table: str, where: str) -> str:

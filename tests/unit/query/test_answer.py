@@ -25,7 +25,7 @@ ACCOUNT = bytes(range(20))
 
 def _answer(columns: list[AnswerColumn], *rows: tuple[SqlValue, ...], **more: object) -> Answer:
     fields = {"height": 3, "app_hash": b"\xab" * 32, **more}
-    return Answer(columns=tuple(columns), rows=rows, **fields)  # type: ignore[arg-type]
+    return Answer(columns=tuple(columns), rows=rows, **fields)  # type: ignore[arg-type]  # fields by name
 
 
 MIXED = _answer(

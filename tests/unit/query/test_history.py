@@ -26,7 +26,7 @@ from tests.unit.query.ledger_file import (
 def _history(file: LedgerFile, *key: object, table: str = "prices") -> RowHistory:
     connection = guard.connect(file.path)
     try:
-        return row_history(connection, table, key)  # type: ignore[arg-type]
+        return row_history(connection, table, key)  # type: ignore[arg-type]  # wrong keys too
     finally:
         connection.close()
 

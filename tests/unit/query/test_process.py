@@ -325,7 +325,7 @@ def test_a_process_that_cannot_start_says_why(
     ledger: LedgerFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broken installation is told with Python's own last words."""
-    monkeypatch.setattr(process_module.sys, "executable", "/bin/false")  # type: ignore[attr-defined]
+    monkeypatch.setattr(process_module.sys, "executable", "/bin/false")  # type: ignore[attr-defined]  # not exported
     with QueryProcess(ledger.path) as process, pytest.raises(Unavailable, match="did not start"):
         process.run("SELECT 1")
 
