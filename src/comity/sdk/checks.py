@@ -70,6 +70,9 @@ def _scalar(value: Any) -> Any:
 
 def _value(_: Shape) -> Check:
     def check(value: Any) -> str | None:
+        if type(value) is int:
+            is_within = INT64_MIN <= value <= INT64_MAX
+            return None if is_within else f"outside {INT64_MIN}..{INT64_MAX}"
         if type(value) not in _SCALARS:
             return "a number, text, bytes, true, false or nothing is needed"
         if type(value) in (str, bytes) and len(value) > BYTES_MAX:
@@ -94,7 +97,9 @@ def _record(shape: Shape) -> Check:
     return check
 
 
-def _document(_: Shape) -> Check:
+def _document(shape: Shape) -> Check:
+    check_value = _value(shape)
+
     def check(value: Any) -> str | None:
         if type(value) is not dict:
             return "a map by name is needed"
@@ -103,7 +108,14 @@ def _document(_: Shape) -> Check:
         while left:
             item = left.pop()
             count += 1
-            left += item if type(item) is list else item.values() if type(item) is dict else ()
+            if type(item) is dict:
+                if any(type(name) is not str for name in item):
+                    return "names are text"
+                left += item.values()
+            elif type(item) is list:
+                left += item
+            elif problem := check_value(item):
+                return problem
             if count + len(left) > DOCUMENT_ITEMS_MAX:
                 return f"more than {DOCUMENT_ITEMS_MAX} values"
         return None

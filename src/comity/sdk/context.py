@@ -50,7 +50,7 @@ class SharedTable(Protocol):
         index: str | None = None,
         limit: int,
     ) -> Iterator[SharedRow]:
-        """Yield at most ``limit`` rows whose key or index columns lie within [low, high] by prefix, in encoded order."""
+        """Yield at most ``limit`` rows whose key or index columns lie within [low, high], in encoded order."""
 
     def add(self, values: Sequence[ColumnValue], owner: bytes) -> SharedRow:
         """Add a row. Raises: RowExists, BadRow, NotUnique."""
@@ -128,7 +128,7 @@ class Timers(Protocol):
     """Work for later: run by the machine as the app that set it, at the start of the first block past its time."""
 
     def set(self, at_ns: int, action: str, arguments: Mapping[str, ColumnValue]) -> tuple[int, int]:
-        """Run this app's timer ``action`` once block time is past ``at_ns``; return (fire_at, sequence) to cancel it."""
+        """Run this app's timer ``action`` once block time is past ``at_ns``; return its (fire_at, sequence)."""
 
     def cancel(self, fire_at: int, sequence: int) -> bool:
         """Drop a timer that this app set; tell whether it was still there."""

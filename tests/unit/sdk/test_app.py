@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 from typing import Annotated, Any
 
 import pytest
@@ -136,17 +137,17 @@ def _changed(**changes: Any) -> bytes:
         version=changes.get("version", 1),
         grants=changes.get("grants", ()),
     )
-    column = changes.get("column", Name)
+    body = {
+        "__annotations__": {"id": changes.get("column", Name)},
+        "__doc__": changes.get("doc", "A thing."),
+    }
+    thing = types.new_class("Thing", (Row,), exec_body=lambda space: space.update(body))
+    app.table(key="id", history=changes.get("history", "all"))(thing)
 
-    class Thing(Row):
-        __doc__ = changes.get("doc", "A thing.")
-        id: column
-
-    app.table(key="id", history=changes.get("history", "all"))(Thing)
-
-    def act(ctx: Context, thing: changes.get("argument", Name) = "x") -> None:
+    def act(ctx: Context, thing: Any = "x") -> None:
         pass
 
+    act.__annotations__["thing"] = changes.get("argument", Name)
     act.__doc__ = changes.get("doc", "Act.")
     act.__name__ = changes.get("action", "act")
     act.__defaults__ = (changes.get("default", "x"),)
@@ -211,19 +212,22 @@ def test_versions_and_grants_are_checked(settings: dict[str, Any]) -> None:
 
 
 def _no_context(name: Name) -> None: ...
-def _no_type(ctx: Context, name) -> None: ...
-def _no_result(ctx: Context): ...
+def _no_type(ctx: Context, name) -> None: ...  # type: ignore[no-untyped-def]  # refused below
+def _no_result(ctx: Context): ...  # type: ignore[no-untyped-def]  # refused below
 def _loose(ctx: Context, words: str) -> None: ...
 def _many(ctx: Context, *names: Name) -> None: ...
 def _any_named(ctx: Context, **names: Name) -> None: ...
 def _by_place(ctx: Context, name: Name, /) -> None: ...
 def _bad_default(ctx: Context, count: Count = 0) -> None: ...
 def _list_default(ctx: Context, names: Annotated[list[Name], Many(3)] = []) -> None: ...  # noqa: B006 - refused below
-def _null_default(ctx: Context, name: Name = None) -> None: ...
-def _loose_result(ctx: Context) -> int: ...
-def _unknown_type(ctx: Context, name: "Nmae") -> None: ...  # noqa: F821 - refused below
+def _null_default(ctx: Context, name: Name = None) -> None: ...  # type: ignore[assignment]  # refused below
+def _loose_result(ctx: Context) -> int: ...  # type: ignore[empty-body]  # refused below
+def _unknown_type(ctx: Context, name: Any) -> None: ...
 def _unknown_refusal(ctx: Context) -> None:
     """Act. Raises: RowNotFuond."""
+
+
+_unknown_type.__annotations__["name"] = "Nmae"
 
 
 def _no_refusal(ctx: Context) -> None:
