@@ -72,7 +72,7 @@ def test_any_bytes_are_a_receipt_or_malformed(data: bytes) -> None:
     """What parses is written back as the same bytes; verification only ever answers."""
     with suppress(Malformed):
         assert cose_receipt.parse_receipt(data).to_bytes() == data
-    named: dict[str, str] = {"issuer": "ledger/ledger-0123456789abcdef", "subject": "ab" * 32}
+    named: dict[str, Any] = {"issuer": "ledger/ledger-0123456789abcdef", "subject": "ab" * 32}
     is_proved = cose_receipt.verify_inclusion(data, b"e5", RECEIPT_KEY, **named)
     assert is_proved or data != RECEIPT
     if is_proved:  # index and size may differ: they are not signed

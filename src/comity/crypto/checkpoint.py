@@ -24,7 +24,6 @@ from comity.errors import Malformed, ProofInvalid
 from comity.limits import LOG_SIZE_MAX
 
 _DIGITS = "0123456789"
-_DIGITS_MAX = len(str(LOG_SIZE_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,11 @@ def open_checkpoint(data: bytes, origin: str, keys: Sequence[VerifierKey]) -> Si
 
 def decode_decimal(text: str) -> int:
     """Return a size or index. Raises: Malformed, unless it is ASCII without leading zeros."""
-    is_decimal = 1 <= len(text) <= _DIGITS_MAX and all(char in _DIGITS for char in text)
-    if not is_decimal or (text[0] == "0" and text != "0"):
+    if not text or any(char not in _DIGITS for char in text) or (text[0] == "0" and text != "0"):
         raise Malformed("decimal: expected ASCII digits without leading zeros")
     number = 0
     for char in text:
         number = 10 * number + ord(char) - ord("0")
-    if number > LOG_SIZE_MAX:
-        raise Malformed("decimal: beyond LOG_SIZE_MAX")
+        if number > LOG_SIZE_MAX:
+            raise Malformed("decimal: beyond LOG_SIZE_MAX")
     return number

@@ -136,8 +136,6 @@ def parse_note(data: bytes) -> SignedNote:
     if not mark or not tail.endswith("\n"):
         raise Malformed("note: expected a text, an empty line, and signature lines")
     lines = tail[:-1].split("\n")
-    if len(lines) > NOTE_SIGNATURES_MAX:
-        raise Malformed("note: more signatures than NOTE_SIGNATURES_MAX")
     return SignedNote(text + "\n", tuple(_parse_signature(line) for line in lines))
 
 

@@ -323,6 +323,9 @@ def test_decimals_and_base64_have_one_spelling() -> None:
         10,
         (1 << 63) - 1,
     ]
+    for text in ("", "01", "+1", "1 ", "\u0661", str(LOG_SIZE_MAX + 1), "9" * 5_000):
+        with pytest.raises(Malformed, match="decimal"):
+            decode_decimal(text)
     assert decode_base64("") == b""
     for text in ("QQ", "QR==", "Q Q=", "QQ==\n", "QQ===", "-_8=", "\u00e9", "="):
         with pytest.raises(Malformed):

@@ -147,6 +147,22 @@ def test_numbers_and_paths_outside_the_limits_are_refused(
     assert not verify_inclusion(bytes(32), index, size, path, bytes(32))
 
 
+@pytest.mark.parametrize(
+    ("size", "count", "reason"),
+    [
+        (1, 1, "too long"),
+        (2, 0, "too short"),
+        (2, 2, "too long"),
+        (3, 1, "too short"),
+        (LOG_SIZE_MAX, LOG_PATH_HASHES_MAX + 1, "LOG_PATH_HASHES_MAX"),
+    ],
+)
+def test_a_path_of_another_length_leads_to_no_root(size: int, count: int, reason: str) -> None:
+    """A receipt's signature is never asked about a root that no such tree can have."""
+    with pytest.raises(ProofInvalid, match=reason):
+        inclusion_root(bytes(32), 0, size, [bytes(32)] * count)
+
+
 def test_the_longest_paths_fit_the_limits() -> None:
     """A log of the greatest size still has proofs: 63 hashes of inclusion, 64 of consistency."""
     assert inclusion_root(bytes(32), 0, LOG_SIZE_MAX, [bytes(32)] * 63)

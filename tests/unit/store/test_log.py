@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from comity.crypto.rfc9162 import EMPTY_ROOT, leaf_hash, root_of, verify_consistency
 from comity.crypto.rfc9162 import verify_inclusion as is_included
+from comity.crypto.tlog_tiles import edge_tiles
 from comity.errors import InvariantViolated, QueryError, Unavailable
-from comity.limits import LOG_ENTRY_BYTES_MAX
+from comity.limits import LOG_ENTRY_BYTES_MAX, LOG_SIZE_MAX
 from comity.store import tiles
 from comity.store.log import Log, LogUpdate, write
 
@@ -34,7 +36,7 @@ def commit(connection: apsw.Connection, log: Log, entries: list[bytes]) -> LogUp
     return update
 
 
-def stored(connection: apsw.Connection) -> list[tuple[int, int, bytes]]:
+def stored(connection: apsw.Connection) -> list[tuple[Any, ...]]:
     """Every tile in the database."""
     return connection.execute("SELECT level, number, hashes FROM comity_tile").fetchall()
 
@@ -219,6 +221,21 @@ def test_what_no_log_has_is_refused(connection: apsw.Connection) -> None:
     for beyond in ((0, 1, 45), (0, 2, 1), (1, 0, 2)):
         with pytest.raises(Unavailable, match="not stored here"):
             log.tile(*beyond)
+
+
+def test_a_log_of_the_greatest_size_opens_and_refuses_to_grow(
+    connection: apsw.Connection,
+) -> None:
+    """Opening needs eight right-edge tiles and nothing else; past LOG_SIZE_MAX the node stops."""
+    edge = {(level, number): bytes(32 * w) for level, number, w in edge_tiles(LOG_SIZE_MAX)}
+    assert len(edge) == 8
+    tiles.write(connection, edge.items())
+    log = Log(connection, LOG_SIZE_MAX)
+    assert log.root(LOG_SIZE_MAX) == log.append([]).root
+    with pytest.raises(InvariantViolated, match="LOG_SIZE_MAX"):
+        log.append([b"one more"])
+    before = LOG_SIZE_MAX - 1
+    assert Log(connection, before).append([b"last"]).size == LOG_SIZE_MAX
 
 
 def test_an_entry_beyond_its_bound_stops_the_node(connection: apsw.Connection) -> None:
