@@ -5,6 +5,7 @@ Invariant: the page holds nothing that somebody wrote a second time; it changes 
 
 from collections.abc import Iterable, Iterator
 
+from comity.limits import INT64_MAX, INT64_MIN
 from comity.model.column import ColumnType
 from comity.model.schema import TableSchema
 from comity.sdk.declaration import Action, Declaration, Function, View
@@ -40,7 +41,7 @@ def type_words(column: ColumnType) -> str:
     low, high = column.minimum, column.maximum
     match column.kind:
         case "integer":
-            return f"integer, {low} to {high}"
+            return "integer" + _range(low, high)
         case "decimal":
             return f"decimal with {column.scale} digits after the point"
         case "text":
@@ -51,6 +52,13 @@ def type_words(column: ColumnType) -> str:
             return "one of " + ", ".join(f"`{code}`" for code in column.values)
         case _:
             return column.kind
+
+
+def _range(low: int | None, high: int | None) -> str:
+    is_low, is_high = low not in (None, INT64_MIN), high not in (None, INT64_MAX)
+    if is_low and is_high:
+        return f", {low} to {high}"
+    return f", from {low}" if is_low else f", up to {high}" if is_high else ""
 
 
 def shape_words(shape: Shape) -> str:
@@ -101,7 +109,7 @@ def _function(app: str, function: Function) -> Iterator[str]:
     if isinstance(function, Action) and function.is_open:
         yield from ("Open: an account that is no member yet may call it.", "")
     for parameter in function.parameters:
-        default = "" if parameter.is_required else f" (default {parameter.default!r})"
+        default = "" if parameter.is_required else f" (default `{_shown(parameter.default)}`)"
         words = f"; {parameter.doc}" if parameter.doc else ""
         yield f"- `{parameter.name}`: {shape_words(parameter.shape)}{default}{words}"
     returned = "nothing" if function.returns is None else shape_words(function.returns)
@@ -110,6 +118,10 @@ def _function(app: str, function: Function) -> Iterator[str]:
         names = [f"`{one.__name__}` ({one.app} {one.code})" for one in function.raises]
         yield f"- refuses with {', '.join(names)}"
     yield ""
+
+
+def _shown(default: object) -> str:
+    return default.hex() if isinstance(default, bytes) else str(default)
 
 
 def _refusals(app: Declaration) -> Iterator[str]:

@@ -138,7 +138,7 @@ class _Linter(ast.NodeVisitor):
             if name in rules.BUILTINS:
                 self.refuse(node, name, rules.BUILTINS[name])
             elif name in ("set", "frozenset"):
-                self.refuse(node, name, rules.SET)
+                self.refuse(node, "set", rules.SET)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
