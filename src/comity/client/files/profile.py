@@ -4,7 +4,7 @@ Invariant: the profile does not depend on how the rows were cut into batches.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from comity.client.files.moments import PATTERNS, day_reader, fraction_digits, is_day, utc_moment
@@ -30,6 +30,7 @@ _LOOKS = re.compile(
 )
 
 
+_FIRST_CHARACTERS = "0123456789+-tfTF"  # of all that fits a pattern: most words are told by them
 _BOOLEANS = ("true", "false")
 
 
@@ -145,13 +146,13 @@ class Profile:
 
 def _by_look(counts: Iterable[str]) -> dict[str, list[str]]:
     """Group texts by what they look like; what only looks like a day or a moment is words."""
-    groups: dict[str, list[str]] = {}
+    groups: defaultdict[str, list[str]] = defaultdict(list)
     for text in counts:
-        found = _LOOKS.fullmatch(text)
+        found = _LOOKS.fullmatch(text) if text[0] in _FIRST_CHARACTERS else None
         look = found.lastgroup or "" if found else "words"
         if (look == "date" and not is_day(text)) or (look == "datetime" and not _is_moment(text)):
             look = "words"
-        groups.setdefault(look, []).append(text)
+        groups[look].append(text)
     return groups
 
 
