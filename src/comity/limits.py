@@ -80,6 +80,8 @@ VERIFIED_REMEMBERED_MAX = 100_000  # signatures, and accounts, remembered betwee
 BLOCKS_PER_SUBMIT_MAX = 1_000  # blocks that one call of an engine makes
 CANDIDATES_KEPT_MAX = 8  # executed blocks of one height, waiting for a decision
 
+AUDIT_FINDINGS_MAX = 200  # named one by one; the rest is counted
+
 # --- storage, not consensus ---
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
 TREE_PAGE_ENTRIES_MAX = 64

@@ -4,7 +4,7 @@ Invariant: each check is a pure function of the bytes, the committed state and t
 verified once a node and remembered by the hash of its envelope.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -35,6 +35,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         data: wire form; identifier: 32-byte id.
         key: (key type, public key) that signed; scope: that key's.
+        height: of the committed block that it was checked against.
     """
 
     data: bytes
@@ -42,6 +43,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     identifier: bytes
     key: tuple[int, bytes]
     scope: str
+    height: int
+    key_valid_until: int | None = None
 
     @property
     def is_joining(self) -> bool:
@@ -102,7 +105,20 @@ class Checker:
             identifier=identifier,
             key=(key.kind, key.public_key),
             scope=key.scope,
+            height=self._store.height,
+            key_valid_until=key.valid_until,
         )
+
+    def check_again(self, checked: Checked, time_ns: int) -> Checked:
+        """Return what a block of time ``time_ns`` may hold; what cannot have changed since is not checked anew.
+
+        Raises: Rejected.
+        """
+        if checked.height != self._store.height:
+            return self.check_decoded(checked.data, checked.transaction, time_ns)
+        check_valid_until(checked.transaction.envelope.valid_until, time_ns)
+        _check_key_time(checked.key_valid_until, time_ns)
+        return checked
 
     def is_seen(self, valid_until: int, identifier: bytes) -> bool:
         """Tell whether a committed block executed or refused this id already (rule R2.2)."""
@@ -120,8 +136,7 @@ class Checker:
         key = keys.get(envelope.kid)
         if key is None:
             raise Rejected("unknown-key", "the account has no such key; sign with one that it has")
-        if key.valid_until is not None and key.valid_until < time_ns:
-            raise Rejected("key-expired", "the key is no longer valid; sign with another")
+        _check_key_time(key.valid_until, time_ns)
         return key
 
     def _joining_key(self, transaction: Transaction) -> _Key:
@@ -220,9 +235,11 @@ def check_valid_until(valid_until: int, time_ns: int) -> None:
         raise Rejected("too-far-ahead", f"valid for more than {hours} h; set valid_until earlier")
 
 
+def _check_key_time(valid_until: int | None, time_ns: int) -> None:
+    if valid_until is not None and valid_until < time_ns:
+        raise Rejected("key-expired", "the key is no longer valid; sign with another")
+
+
 def waits(error: Rejected) -> bool:
     """Tell whether a transaction left out for ``error`` may enter a later block."""
     return error.code in ("sender-bound", "join-bound")
-
-
-Transactions = Sequence[Checked]

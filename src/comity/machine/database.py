@@ -58,7 +58,7 @@ class Rows:
         row = self._stamp(values, owner)
         key_values = self.table.codec.key_values(row)
         key = self.key(key_values)
-        if self._state.get(self.table, key, key_values) is not None:
+        if self.table.get(key, key_values) is not None:
             raise RowExists(table=self.table.schema.name, key=_key_text(key_values))
         return self._write(key, row)
 
@@ -67,7 +67,7 @@ class Rows:
         row = self._stamp(values, owner or b"")
         key_values = self.table.codec.key_values(row)
         key = self.key(key_values)
-        before = self._state.get(self.table, key, key_values)
+        before = self.table.get(key, key_values)
         if before is None:
             raise RowNotFound(table=self.table.schema.name, key=_key_text(key_values))
         at = self.table.codec.owner_at
@@ -78,7 +78,7 @@ class Rows:
     def delete(self, key_values: Sequence[ColumnValue]) -> None:
         """Remove a row. Raises: RowNotFound, TooMuchWork."""
         key = self.key(key_values)
-        if self._state.get(self.table, key, key_values) is None:
+        if self.table.get(key, key_values) is None:
             raise RowNotFound(table=self.table.schema.name, key=_key_text(key_values))
         self._state.write(self.table, key, None)
 

@@ -67,7 +67,7 @@ class LocalLedger:
 
         Raises: ConfigError, Malformed, when a name, founder or app cannot be: the folder stays without a ledger.
         """
-        declarations = load_apps(apps)
+        declarations = _declarations(apps)
         folder = Folder(directory)
         folder.make()
         lock = folder.lock()
@@ -114,7 +114,7 @@ class LocalLedger:
             return cls(
                 folder=folder,
                 genesis=genesis,
-                apps=load_apps([app.name for app in genesis.apps]),
+                apps=_declarations([app.name for app in genesis.apps]),
                 store=Store.open(str(folder.database)),
                 key=folder.read_key(),
                 lock=lock,
@@ -154,6 +154,11 @@ class LocalLedger:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _declarations(names: Sequence[str]) -> dict[str, Declaration]:
+    """Return the declarations of installed apps, by name. Raises: ConfigError."""
+    return {name: app.declaration for name, app in load_apps(names).items()}
 
 
 def open_genesis(directory: Path) -> Genesis:

@@ -1,0 +1,103 @@
+"""The audit of a ledger file, whole.
+
+Invariant: nothing is believed that was not recomputed from the genesis and the members' signatures; what an audit of
+one file cannot exclude is told every time.
+"""
+
+from collections.abc import Mapping
+
+import apsw
+
+from comity.crypto.hashing import HASH_BYTES
+from comity.errors import ComityError, ConfigError, InvariantViolated
+from comity.machine.audit.compare import Comparison
+from comity.machine.audit.replay import Progress, Replay
+from comity.machine.audit.report import Finding, Report
+from comity.machine.machine import Machine
+from comity.model.genesis import Genesis
+from comity.sdk.declaration import Declaration
+from comity.store.store import Store
+
+_WITHOUT_CHECKPOINT = (
+    "that the operator left out, or rewrote, whole transactions and signed everything anew:"
+    " compare with a checkpoint that a member holds (--checkpoint FILE)"
+)
+
+
+class Held:
+    """A checkpoint that somebody outside holds: size and root of the log, already checked for its signature."""
+
+    def __init__(self, size: int, root: bytes) -> None:
+        self.size = size
+        self.root = root
+
+
+def audit(
+    connection: apsw.Connection,
+    genesis: Genesis,
+    apps: Mapping[str, Declaration],
+    reference: Store,
+    *,
+    held: Held | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Replay the ledger behind ``connection`` into ``reference``, an empty store, and compare everything.
+
+    Args:
+        connection: read-only, to the file that is audited.
+        held: a checkpoint to compare the log with.
+    Raises: ConfigError, when an app that the genesis names is missing here.
+    Cost: the execution of every block, and one read of every row.
+    """
+    report = Report(chain_id=genesis.chain_id)
+    machine = Machine(reference, genesis, apps)
+    steps = (
+        lambda: _check_integrity(connection, report),
+        lambda: Replay(connection, machine, report).run(progress),
+        lambda: Comparison(connection, reference, report).run(),
+        lambda: _check_held(reference, held, report),
+    )
+    for step in steps:
+        try:
+            step()
+        except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError) as error:
+            message = f"SQLite cannot read the file: {error}"
+            report.add(Finding(kind="sqlite", message=message))
+        except (UnicodeDecodeError, ValueError, TypeError, KeyError, OverflowError) as error:
+            message = f"a stored value cannot be read ({type(error).__name__}: {error})"
+            report.add(Finding(kind="sqlite", message=message))
+        except ConfigError:
+            raise
+        except (InvariantViolated, ComityError) as error:
+            report.add(Finding(kind="sqlite", message=f"the file contradicts itself: {error}"))
+    report.app_hash = reference.app_hash
+    return report
+
+
+def _check_integrity(connection: apsw.Connection, report: Report) -> None:
+    """Let SQLite check its own structure: pages, indexes, types."""
+    for (message,) in connection.execute("PRAGMA integrity_check(20)").fetchall():
+        if message != "ok":
+            report.add(Finding(kind="sqlite", message=f"SQLite's integrity check: {message}"))
+
+
+def _check_held(reference: Store, held: Held | None, report: Report) -> None:
+    if held is None:
+        report.not_excluded.append(_WITHOUT_CHECKPOINT)
+        return
+    if held.size > reference.log_size:
+        message = (
+            f"the checkpoint covers {held.size} log entries, this file has {reference.log_size}:"
+            " entries that were promised are gone"
+        )
+        report.add(Finding(kind="checkpoint", message=message))
+        return
+    if len(held.root) != HASH_BYTES or reference.log.root(held.size) != held.root:
+        message = (
+            f"the first {held.size} log entries are not those of the checkpoint:"
+            " the history was rewritten after the checkpoint was given"
+        )
+        report.add(Finding(kind="checkpoint", message=message))
+    report.not_excluded.append(
+        f"a second history that begins after log entry {held.size - 1}, the last that the checkpoint covers"
+    )
