@@ -87,10 +87,11 @@ def _file_of(module: str) -> Path | None:
     file = Path(spec.origin) if spec is not None and spec.origin else None
     folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
     for name in inner:
-        candidates = [folder / name / _INIT for folder in folders]
-        candidates += [folder / f"{name}.py" for folder in folders]
+        inside = [folder.joinpath(name) for folder in folders]
+        candidates = [path.joinpath(_INIT) for path in inside]
+        candidates += [path.with_name(f"{name}.py") for path in inside]
         file = next((path for path in candidates if path.is_file()), None)
-        folders = [folder / name for folder in folders if (folder / name).is_dir()]
+        folders = [path for path in inside if path.is_dir()]
     return file
 
 

@@ -100,13 +100,12 @@ def _accepts(schema: dict[str, Any], value: Any) -> bool:
         return any(_accepts(one, value) for one in schema["anyOf"])
     if "enum" in schema:
         return value in schema["enum"]
-    kind = {"integer": int, "string": str, "boolean": bool}[schema["type"]]
-    if type(value) is not kind:
+    if schema["type"] == "boolean":
+        return type(value) is bool
+    if schema["type"] == "integer":
+        return type(value) is int and schema["minimum"] <= value <= schema["maximum"]
+    if type(value) is not str:
         return False
-    if kind is int:
-        return bool(schema["minimum"] <= value <= schema["maximum"])
-    if kind is bool:
-        return True
     is_long_enough = schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", 1 << 20)
     return is_long_enough and re.search(schema.get("pattern", ""), value) is not None
 
