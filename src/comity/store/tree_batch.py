@@ -16,7 +16,7 @@ from comity.crypto.trie import EMPTY_ROOT, LEAF_HEADS, NODE_HEADS, split_bit
 from comity.errors import InvariantViolated
 from comity.limits import ENCODED_KEY_BYTES_MAX, TREE_DEPTH_MAX
 from comity.store.tree_page import NO_ENTRY, Page
-from comity.store.tree_shape import compact, copy_subtree, cut
+from comity.store.tree_shape import copy_subtree, cut
 
 ROOT_NUMBER = 1
 _PAGE = -1  # stands on the stack for a page's top, in place of a node
@@ -172,7 +172,9 @@ class Batch:
                 self._ascend(bit)
                 self._insert(record, row_hash, bit)
             else:
-                self._add_leaf(page, slot, record, row_hash)
+                page.put(slot, page.add_leaf(record), row_hash)
+                page.is_changed = True
+                self.rows_delta += 1
         return row_hash is not None
 
     def _insert(self, record: bytes, row_hash: bytes, bit: int) -> None:
@@ -180,30 +182,29 @@ class Batch:
         slot = self._slot_below()
         page = self._page
         page.unpack()
-        node = page.add_node(bit)
-        side = self._digits[bit] - 47
-        page.move(slot, node + 3 - side)
+        beside = page.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)]
+        side = self._digits[bit] - 48
+        node = page.add_node(bit, beside + row_hash if side else row_hash + beside)
+        page.references[node + 2 - side] = page.references[slot]
+        page.references[node + 1 + side] = page.add_leaf(record)
         page.references[slot] = node
-        self._add_leaf(page, node + side, record, row_hash)
-        self._stack.append((bit, node, slot))
-
-    def _add_leaf(self, page: Page, slot: int, record: bytes, row_hash: bytes) -> None:
-        page.unpack()
-        page.references[slot] = page.add_leaf(record)
-        page.put_hash(slot, row_hash)
         page.is_changed = True
         self.rows_delta += 1
+        self._stack.append((bit, node, slot))
 
     def _remove(self, slot: int) -> None:
         """Take the entry in ``slot`` away: what stands beside it moves up to its node's place."""
         page = self._page
         page.unpack()
-        page.is_changed = page.has_holes = True
+        page.is_changed = True
+        page.free(page.references[slot])
         if self._stack[-1][1] == _PAGE:
             page.references[slot] = NO_ENTRY
         else:
             _, node, above = self._stack.pop()
-            page.move(2 * node + 3 - slot, above)
+            beside = 2 * node + 3 - slot
+            page.put(above, page.references[beside], page.row_hash(beside))
+            page.free(node)
 
     # --- pages ---
 
@@ -224,8 +225,7 @@ class Batch:
         self._page = parent
         if not page.is_changed:
             return
-        if page.has_holes:
-            page = compact(page)
+        page.fill_holes()
         parent.is_changed = True
         count = page.entries_count
         if 2 <= count <= self._entries_max:
@@ -233,12 +233,11 @@ class Batch:
             parent.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = page.hashes[:HASH_BYTES]
             return
         self._forget(page.number)
-        parent.has_holes = True
         if count == 0:
             self._remove(slot)
             return
         parent.unpack()
-        page.unpack()
+        parent.free(parent.references[slot])
         copy_subtree(page, 0, parent, slot, self._cut(page))
 
     def _cut(self, page: Page) -> dict[int, int]:
@@ -253,8 +252,7 @@ class Batch:
     def _close_root(self) -> bytes:
         page = self._page
         while page.is_changed:
-            if page.has_holes:
-                page = compact(page)
+            page.fill_holes()
             reference = page.references[0]
             if reference == NO_ENTRY:
                 self._forget(ROOT_NUMBER)
@@ -265,7 +263,6 @@ class Batch:
                 page.number, page.is_changed = ROOT_NUMBER, True
                 self._forget(number)
             elif page.entries_count > self._entries_max:
-                page.unpack()
                 upper = Page.empty(ROOT_NUMBER)
                 copy_subtree(page, 0, upper, 0, self._cut(page))
                 page = upper

@@ -21,7 +21,6 @@ import sys
 from array import array
 from collections.abc import MutableSequence
 from hashlib import sha256
-from itertools import accumulate, pairwise
 
 from comity.crypto.hashing import HASH_BYTES
 from comity.crypto.trie import LEAF_HEADS, NODE_HEADS
@@ -30,6 +29,9 @@ from comity.limits import TREE_PAGE_ENTRIES_MAX
 
 NUMBER_BYTES = 5  # a page's number in its parent
 NO_ENTRY = ~(1 << 62)  # reference in slot 0 of a page without entries
+# A page of n entries has 2 n - 1 slots of 33 bytes and n - 1 bits of 2: child pages follow after
+_SLOT_BYTES = 2 * (HASH_BYTES + 1) + 2  # ... this times n,
+_SLOT_EXCESS = HASH_BYTES + 1 + 2  # less this
 _HEAD_BYTES = len(LEAF_HEADS[0])
 _IS_BIG_ENDIAN = sys.byteorder == "big"
 
@@ -49,17 +51,16 @@ class Page:
     """
 
     __slots__ = (
-        *("number", "hashes", "references", "bits", "is_changed", "has_holes"),
-        *("_blob", "is_packed", "_children_at", "_ends_at", "_records", "_children"),
+        *("number", "hashes", "references", "bits", "is_changed"),
+        *("_blob", "_is_packed", "_children", "_ends", "_records", "_free"),
     )
 
     references: MutableSequence[int]
     bits: MutableSequence[int]
 
     def __init__(self, number: int, blob: bytes) -> None:
-        """Open a stored page. Cost: a few copies; records are read when they are asked for."""
-        leaves, children = blob[-1], blob[-2]
-        slots = 2 * (leaves + children) - 1
+        """Open a stored page. Cost: a few copies."""
+        slots = 2 * (blob[-1] + blob[-2]) - 1
         references_at = HASH_BYTES * slots
         bits_at = references_at + slots
         self.number = number
@@ -67,13 +68,8 @@ class Page:
         self.references = array("b", blob[references_at:bits_at])
         self.bits = _to_shorts(blob[bits_at : bits_at + slots - 1])
         self.is_changed = False
-        self.has_holes = False
         self._blob = blob
-        self._children_at = bits_at + slots - 1
-        self._ends_at = self._children_at + NUMBER_BYTES * children
-        self.is_packed = True
-        self._records: list[bytes] = []
-        self._children: list[int] = []
+        self._is_packed = True
 
     @classmethod
     def empty(cls, number: int) -> "Page":
@@ -82,25 +78,30 @@ class Page:
         page.number = number
         page.hashes = bytearray(HASH_BYTES)
         page.references, page.bits = [NO_ENTRY], []
-        page.is_changed, page.has_holes = True, False
-        page.is_packed = False
-        page._records, page._children = [], []
+        page.is_changed = True
+        page._is_packed = False
+        page._children, page._ends, page._records = bytearray(), [0], bytearray()
+        page._free = []
         return page
 
     @property
     def entries_count(self) -> int:
-        """Count of leaves and child pages, when the page has no holes."""
-        return 0 if self.references[0] == NO_ENTRY else len(self.bits) + 1
+        """Count of leaves and child pages."""
+        if self.references[0] == NO_ENTRY:
+            return 0
+        return len(self.bits) + 1
 
     def record(self, reference: int) -> bytes:
         """Return the record of a leaf: tag, length of key, key."""
         place = ~reference >> 1
-        if not self.is_packed:
-            return self._records[place]
-        at = self._ends_at + 2 * place
-        both = int.from_bytes(self._blob[at : at + 4], "little")
-        base = self._ends_at + 2 * (self._blob[-1] + 1)
-        return self._blob[base + (both & 0xFFFF) : base + (both >> 16)]
+        if not self._is_packed:
+            return bytes(self._records[self._ends[place] : self._ends[place + 1]])
+        blob = self._blob
+        leaves, children = blob[-1], blob[-2]
+        at = _SLOT_BYTES * (leaves + children) + NUMBER_BYTES * children - _SLOT_EXCESS
+        both = int.from_bytes(blob[at + 2 * place : at + 2 * place + 4], "little")
+        at += 2 * leaves + 2
+        return blob[at + (both & 0xFFFF) : at + (both >> 16)]
 
     def key(self, reference: int) -> bytes:
         """Return the key of a leaf."""
@@ -108,16 +109,15 @@ class Page:
 
     def child(self, reference: int) -> int:
         """Return the number of a child page."""
-        place = reference >> 1
-        if not self.is_packed:
-            return self._children[place]
-        at = self._children_at + NUMBER_BYTES * place
+        at = NUMBER_BYTES * (reference >> 1)
+        if not self._is_packed:
+            return int.from_bytes(self._children[at : at + NUMBER_BYTES], "little")
+        at += _SLOT_BYTES * (self._blob[-1] + self._blob[-2]) - _SLOT_EXCESS
         return int.from_bytes(self._blob[at : at + NUMBER_BYTES], "little")
 
     def slot_hash(self, slot: int) -> bytes:
         """Return the hash of the subtree in ``slot``, a leaf's included."""
-        start = HASH_BYTES * slot
-        stored = bytes(self.hashes[start : start + HASH_BYTES])
+        stored = self.row_hash(slot)
         reference = self.references[slot]
         return sha256(self.record(reference) + stored).digest() if reference < 0 else stored
 
@@ -134,48 +134,94 @@ class Page:
 
     def unpack(self) -> None:
         """Turn the arrays into lists that can grow."""
-        if not self.is_packed:
+        if not self._is_packed:
             return
-        self.is_packed = False
-        blob, at = self._blob, self._ends_at
-        base = at + 2 * (blob[-1] + 1)
-        ends = _to_shorts(blob[at:base])
-        self._children = [
-            int.from_bytes(blob[place : place + NUMBER_BYTES], "little")
-            for place in range(self._children_at, at, NUMBER_BYTES)
-        ]
-        self._records = [blob[base + start : base + end] for start, end in pairwise(ends)]
+        self._is_packed = False
+        blob = self._blob
+        leaves, children = blob[-1], blob[-2]
+        at = _SLOT_BYTES * (leaves + children) - _SLOT_EXCESS
+        ends_at = at + NUMBER_BYTES * children
+        records_at = ends_at + 2 * leaves + 2
+        self._children = bytearray(blob[at:ends_at])
+        self._ends = _to_shorts(blob[ends_at:records_at]).tolist()
+        self._records = bytearray(blob[records_at:-2])
+        self._free: list[int] = []
         del self.hashes[HASH_BYTES * len(self.references) :]
         self.references, self.bits = list(self.references), list(self.bits)
 
     def add_leaf(self, record: bytes) -> int:
         """Keep a leaf's record; return the reference to it."""
-        self._records.append(record)
-        return 1 - 2 * len(self._records)
+        self._records += record
+        self._ends.append(len(self._records))
+        return 3 - 2 * len(self._ends)
 
     def add_child(self, number: int) -> int:
         """Keep a child page's number; return the reference to it."""
-        self._children.append(number)
-        return 2 * len(self._children) - 1
+        self._children += number.to_bytes(NUMBER_BYTES, "little")
+        return 2 * (len(self._children) // NUMBER_BYTES) - 1
 
-    def add_node(self, bit: int) -> int:
-        """Add an inner node that stands nowhere yet; return the reference to it."""
+    def add_node(self, bit: int, sides: bytes | bytearray) -> int:
+        """Add an inner node with the hashes of its two slots; return the reference to it."""
         node = 2 * len(self.bits)
         self.bits.append(bit)
         self.references.extend((NO_ENTRY, NO_ENTRY))
-        self.hashes += bytes(2 * HASH_BYTES)
+        self.hashes += sides
         return node
 
-    def move(self, source: int, target: int) -> None:
-        """Put what stands in slot ``source`` into slot ``target`` too."""
-        self.references[target] = self.references[source]
-        start = HASH_BYTES * source
-        self.put_hash(target, self.hashes[start : start + HASH_BYTES])
+    def put(self, slot: int, reference: int, value: bytes | bytearray) -> None:
+        """Put an entry or node into ``slot`` with its 32 bytes."""
+        self.references[slot] = reference
+        self.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = value
 
-    def put_hash(self, slot: int, value: bytes | bytearray) -> None:
-        """Write the 32 bytes of ``slot``."""
-        start = HASH_BYTES * slot
-        self.hashes[start : start + HASH_BYTES] = value
+    def free(self, reference: int) -> None:
+        """Note that a leaf, child or node stands nowhere any more."""
+        self._free.append(reference)
+        if not reference & 1:
+            self.references[reference + 1] = self.references[reference + 2] = NO_ENTRY
+
+    def fill_holes(self) -> None:
+        """Move what stands last to where something was freed, so that arrays are dense again."""
+        if self._is_packed:
+            return
+        for reference in sorted(self._free, key=abs, reverse=True):
+            if reference < 0:
+                last = 3 - 2 * len(self._ends)
+                self._drop_leaf(~reference >> 1)
+            elif reference & 1:
+                last = 2 * (len(self._children) // NUMBER_BYTES) - 1
+                self._drop_child(NUMBER_BYTES * (reference >> 1))
+            else:
+                last = 2 * len(self.bits) - 2
+                self._drop_node(reference)
+            if last != reference:
+                self.references[self.references.index(last)] = reference
+        self._free = []
+
+    def _drop_leaf(self, place: int) -> None:
+        start, end = self._ends[place], self._ends[place + 1]
+        self._ends.pop()
+        final = self._records[self._ends[-1] :]
+        del self._records[self._ends[-1] :]
+        if place == len(self._ends) - 1:
+            return
+        self._records[start:end] = final
+        longer = len(final) - (end - start)
+        if longer:
+            self._ends[place + 1 :] = [at + longer for at in self._ends[place + 1 :]]
+
+    def _drop_child(self, at: int) -> None:
+        final = self._children[-NUMBER_BYTES:]
+        self._children[at : at + NUMBER_BYTES] = final
+        del self._children[-NUMBER_BYTES:]
+
+    def _drop_node(self, node: int) -> None:
+        references, start = self.references, HASH_BYTES * (node + 1)
+        self.bits[node >> 1] = self.bits[-1]
+        references[node + 1 : node + 3] = references[-2:]
+        self.hashes[start : start + 2 * HASH_BYTES] = self.hashes[-2 * HASH_BYTES :]
+        self.bits.pop()
+        del references[-2:]
+        del self.hashes[-2 * HASH_BYTES :]
 
     def encode(self) -> bytes:
         """Return the stored form.
@@ -185,23 +231,22 @@ class Page:
                 put that has not 32 bytes.
 
         """
-        size = len(self._blob) if self.is_packed else HASH_BYTES * len(self.references)
+        size = len(self._blob) if self._is_packed else HASH_BYTES * len(self.references)
         if len(self.hashes) != size:
             raise InvariantViolated(f"tree page {self.number}: a row hash has not 32 bytes")
-        if self.is_packed:
+        if self._is_packed:
             return bytes(self.hashes)
         if not 1 <= self.entries_count <= TREE_PAGE_ENTRIES_MAX:
             raise InvariantViolated(f"tree page {self.number} has {self.entries_count} entries")
-        ends = accumulate(map(len, self._records), initial=0)
         return b"".join(
             (
                 self.hashes,
                 array("b", self.references).tobytes(),
                 _from_shorts(array("H", self.bits)),
-                *[number.to_bytes(NUMBER_BYTES, "little") for number in self._children],
-                _from_shorts(array("H", ends)),
-                *self._records,
-                bytes((len(self._children), len(self._records))),
+                self._children,
+                _from_shorts(array("H", self._ends)),
+                self._records,
+                bytes((len(self._children) // NUMBER_BYTES, len(self._ends) - 1)),
             )
         )
 

@@ -1,4 +1,4 @@
-"""Copy and cut subtrees of a page: how a page is packed, split, or drawn into its parent.
+"""Copy and cut subtrees of a page: how a page is split, or drawn into its parent.
 
 Invariant: a copy keeps every bit, hash and leaf of what it copies; only their places change.
 """
@@ -18,31 +18,25 @@ def copy_subtree(
         pages: source slots whose subtrees are pages of their own now, with the pages' numbers.
 
     """
+    references, bits, hashes = source.references, source.bits, source.hashes
+    start = HASH_BYTES * source_slot
+    target.put(target_slot, NO_ENTRY, hashes[start : start + HASH_BYTES])
     work = [(source_slot, target_slot)]
     while work:
         source_slot, target_slot = work.pop()
-        reference = source.references[source_slot]
-        start = HASH_BYTES * source_slot
-        target.put_hash(target_slot, source.hashes[start : start + HASH_BYTES])
+        reference = references[source_slot]
         if source_slot in pages:
             copy = target.add_child(pages[source_slot])
-        elif reference == NO_ENTRY:
-            copy = NO_ENTRY
         elif reference < 0:
             copy = target.add_leaf(source.record(reference))
         elif reference & 1:
             copy = target.add_child(source.child(reference))
         else:
-            copy = target.add_node(source.bits[reference >> 1])
-            work += ((reference + 2, copy + 2), (reference + 1, copy + 1))
+            start = HASH_BYTES * (reference + 1)
+            copy = target.add_node(bits[reference >> 1], hashes[start : start + 2 * HASH_BYTES])
+            work.append((reference + 2, copy + 2))
+            work.append((reference + 1, copy + 1))
         target.references[target_slot] = copy
-
-
-def compact(page: Page) -> Page:
-    """Return the same page without what is no longer reached from its top."""
-    copy = Page.empty(page.number)
-    copy_subtree(page, 0, copy, 0, {})
-    return copy
 
 
 def cut(page: Page, entries_max: int) -> Iterator[tuple[int, Page]]:
