@@ -46,7 +46,8 @@ _PARAMETER_TYPES = (int, float, str, bytes, type(None))
 class QueryProcess:
     """A process that answers queries on one ledger's file, started with the first query.
 
-    Use it from one thread at a time; a server keeps as many as it wants queries to run at once.
+    Close it, or use it in a ``with``. One thread at a time may use it; a server keeps as many as it
+    wants queries to run at once.
 
     Args:
         database_path: the ledger's SQLite file.

@@ -236,3 +236,19 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """What cannot be opened is told as such."""
     with pytest.raises(Unavailable, match="cannot be read"):
         guard.connect(tmp_path)
+
+
+def test_a_context_named_as_its_table_would_be_fooled(ledger: LedgerFile) -> None:
+    """Canary: were a view's context its own name, a user's WITH of that name would read the file."""
+    connection = guard.connect(ledger.path)
+    snapshot = asof.snapshot_of(connection, 1)
+    plan = asof.plan_of(connection, snapshot, "prices")
+    plan.create(connection)
+    spoof = "WITH prices AS (SELECT item, _from FROM main.prices) SELECT * FROM prices"
+    connection.authorizer = plan.rules(frozenset({"prices"}), snapshot, "WITH")
+    assert ("apple", 4) in connection.execute(spoof).fetchall()  # height 2 shown as height 1
+    connection.authorizer = plan.rules(frozenset({"prices_0011223344556677"}), snapshot, "WITH")
+    with pytest.raises((apsw.AuthError, apsw.SQLError)):
+        connection.execute(spoof).fetchall()
+    connection.authorizer = None
+    connection.close()
