@@ -80,8 +80,9 @@ class Candidate:
 
     def _seal(self) -> BlockWrite:
         store = self.state.store
-        expire_seen(self.state, self.time_ns, len(self.entries))
-        write_chain(self.state, self.height, self.time_ns)
+        if self.height:
+            expire_seen(self.state, self.time_ns, len(self.entries))
+            write_chain(self.state, self.height, self.time_ns)
         tables = {}
         for name, table, is_dropped in self.state.tables():
             if (

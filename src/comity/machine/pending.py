@@ -63,7 +63,7 @@ class PendingTable:
         self.base[key] = found
         return found
 
-    def set(self, key: bytes, row: StoredRow | None) -> StoredRow | None | Missing:
+    def set(self, key: bytes, row: StoredRow | None) -> StoredRow | Missing | None:
         """Write a row, or None to delete it; return what the block held before, for ``restore``."""
         previous = self.rows.get(key, MISSING)
         self._reindex(key, None if isinstance(previous, Missing) else previous, row)
@@ -72,7 +72,7 @@ class PendingTable:
         self.rows[key] = row
         return previous
 
-    def restore(self, key: bytes, previous: StoredRow | None | Missing) -> None:
+    def restore(self, key: bytes, previous: StoredRow | Missing | None) -> None:
         """Take back a ``set``; calls come in the reverse order of the sets."""
         written = self.rows[key]
         if isinstance(previous, Missing):

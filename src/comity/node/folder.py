@@ -95,7 +95,7 @@ class Folder:
             raise ConfigError(f"{path} is damaged: {error}") from error
 
     def lock(self) -> "FolderLock":
-        """Return the right to write, held until released or until this process ends. Raises: Unavailable, ConfigError."""
+        """Return the right to write, held until released or this process ends. Raises: Unavailable, ConfigError."""
         return FolderLock(self.directory / LOCK_FILE)
 
 

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from comity.engine.port import NotOrdered, Ordered
 from comity.engine.solo import SoloEngine
 from comity.errors import ConfigError, Rejected, Unavailable
 from comity.limits import SALT_BYTES, SEED_BYTES
 from comity.machine.machine import Machine
-from comity.model.genesis import Founder, Genesis, GenesisApp, GenesisNode
 from comity.model.account import KEY_TYPE_ED25519
+from comity.model.genesis import Founder, Genesis, GenesisApp, GenesisNode
 from comity.node.folder import Folder, FolderLock, NodeKey
 from comity.sdk.declaration import Declaration
 from comity.sdk.load import load_apps
@@ -144,7 +145,7 @@ class LocalLedger:
             self._lock.release()
             self._lock = None
 
-    def __enter__(self) -> "LocalLedger":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

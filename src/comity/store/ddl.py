@@ -23,15 +23,16 @@ _SQL_TYPES = {
 UNHASHED = (
     "CREATE TABLE comity_table(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, leaf BLOB) STRICT",
     "CREATE TABLE comity_tree(id INTEGER PRIMARY KEY, page BLOB NOT NULL) STRICT",
-    "CREATE TABLE comity_tile(level INTEGER NOT NULL, number INTEGER NOT NULL, hashes BLOB NOT NULL,"
-    " PRIMARY KEY(level, number)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE comity_transaction(position INTEGER PRIMARY KEY, id BLOB, height INTEGER NOT NULL,"
-    " bytes BLOB NOT NULL, receipt BLOB) STRICT",
+    """CREATE TABLE comity_tile(level INTEGER NOT NULL, number INTEGER NOT NULL, hashes BLOB NOT NULL,
+        PRIMARY KEY(level, number)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE comity_transaction(position INTEGER PRIMARY KEY, id BLOB, height INTEGER NOT NULL,
+        bytes BLOB NOT NULL, receipt BLOB) STRICT""",
     "CREATE INDEX comity_transaction_id ON comity_transaction(id) WHERE id IS NOT NULL",
-    "CREATE TABLE comity_block(height INTEGER PRIMARY KEY, engine_height INTEGER NOT NULL, app_hash BLOB NOT NULL,"
-    " log_size INTEGER NOT NULL, evidence BLOB) STRICT",
-    "CREATE TABLE comity_root(height INTEGER NOT NULL, name TEXT NOT NULL, leaf BLOB,"
-    " PRIMARY KEY(height, name)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX comity_transaction_height ON comity_transaction(height)",
+    """CREATE TABLE comity_block(height INTEGER PRIMARY KEY, engine_height INTEGER NOT NULL, app_hash BLOB NOT NULL,
+        log_size INTEGER NOT NULL, evidence BLOB) STRICT""",
+    """CREATE TABLE comity_root(height INTEGER NOT NULL, name TEXT NOT NULL, leaf BLOB,
+        PRIMARY KEY(height, name)) STRICT, WITHOUT ROWID""",
     "CREATE TABLE comity_undo(height INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT",
     "CREATE TABLE comity_local(name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
 )

@@ -11,19 +11,16 @@ from typing import Any
 import apsw
 import msgspec
 
-from comity.crypto.hashing import HASH_BYTES
 from comity.crypto.ordered import encode_key
 from comity.errors import InvariantViolated, Unavailable
 from comity.limits import UNDO_BLOCKS
 from comity.model.row import RowCodec
 from comity.model.schema import TableSchema, versions_from_value
-from comity.store import ddl, tree_pages
+from comity.store import ddl, tiles, tree_pages
 from comity.store.block_write import BlockWrite
 from comity.store.table import StoredTable
 from comity.store.tree import Tree
 from comity.store.tree_pages import SqlitePages
-
-_TILE_WIDTH_BITS = 8
 
 
 class _TableRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -79,8 +76,8 @@ def take_back(connection: apsw.Connection) -> int:
             _undo_table(connection, height, table)
         for name in ("comity_block", "comity_undo", "comity_root", "comity_transaction"):
             connection.execute("DELETE FROM " + ddl.quote(name) + " WHERE height = ?", (height,))
-        _cut_log(connection, record.log_size)
-    return int(height)
+        tiles.cut(connection, record.log_size)
+    return height  # type: ignore[no-any-return]  # an INTEGER column
 
 
 def _undo_table(connection: apsw.Connection, height: int, record: _TableRecord) -> None:
@@ -143,23 +140,6 @@ def _forget(connection: apsw.Connection, schema: TableSchema, count: int) -> Non
             + name
             + " ORDER BY _n DESC LIMIT ?)",
             (count,),
-        )
-
-
-def _cut_log(connection: apsw.Connection, size: int) -> None:
-    """Cut the tiles to a log of ``size`` entries: an older partial tile is a prefix of the newer one."""
-    levels: list[tuple[int]] = connection.execute(
-        "SELECT DISTINCT level FROM comity_tile"
-    ).fetchall()  # type: ignore[assignment]  # an INTEGER column
-    for (level,) in levels:
-        count = size >> (_TILE_WIDTH_BITS * level)
-        number, width = count >> _TILE_WIDTH_BITS, count & 0xFF
-        keep = number if width else number - 1
-        kept_bytes = HASH_BYTES * (width or 1 << _TILE_WIDTH_BITS)
-        connection.execute("DELETE FROM comity_tile WHERE level = ? AND number > ?", (level, keep))
-        connection.execute(
-            "UPDATE comity_tile SET hashes = substr(hashes, 1, ?) WHERE level = ? AND number = ?",
-            (kept_bytes, level, keep),
         )
 
 

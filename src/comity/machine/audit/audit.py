@@ -4,7 +4,7 @@ Invariant: nothing is believed that was not recomputed from the genesis and the 
 one file cannot exclude is told every time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import apsw
 
@@ -51,7 +51,7 @@ def audit(
     """
     report = Report(chain_id=genesis.chain_id)
     machine = Machine(reference, genesis, apps)
-    steps = (
+    steps: tuple[Callable[[], None], ...] = (
         lambda: _check_integrity(connection, report),
         lambda: Replay(connection, machine, report).run(progress),
         lambda: Comparison(connection, reference, report).run(),

@@ -16,7 +16,7 @@ from comity.store.tree import Tree
 from comity.store.tree_check import check
 from comity.store.tree_pages import SqlitePages
 
-Cell = int | str | bytes | float | None
+Cell = int | str | bytes | None
 Heights = Callable[[int], int | None]
 
 # What replay cannot make again, or compares elsewhere.
@@ -93,14 +93,17 @@ class Comparison:
         """Return the height that wrote a row: it stands in the row, or follows from its log position."""
         named = dict(zip(columns, row, strict=False))
         if "height" in named and name.startswith("comity_"):
-            return int(named["height"] or 0)
+            height = named["height"]
+            return height if isinstance(height, int) else None
         position = named.get("_from")
         if not isinstance(position, int):
             return None
         found = self._reference.connection.execute(
             "SELECT height FROM comity_transaction WHERE position = ?", (position,)
         ).fetchone()
-        return 0 if position == 0 else None if found is None else int(found[0])
+        if position == 0:
+            return 0
+        return None if found is None else found[0]
 
     def _check_pages(self) -> None:
         """Compare tree pages; a page that differs is judged by the hashes that the reference's rows make."""
@@ -123,9 +126,10 @@ class Comparison:
 
 
 def _pages(connection: apsw.Connection, low: int, high: int) -> list[tuple[int, bytes]]:
-    return connection.execute(
+    rows = connection.execute(
         "SELECT id, page FROM comity_tree WHERE id >= ? AND id < ? ORDER BY id", (low, high)
-    ).fetchall()  # type: ignore[return-value]  # STRICT columns
+    )
+    return list(rows)
 
 
 def _schema(connection: apsw.Connection) -> dict[str, str]:
@@ -149,33 +153,43 @@ def _columns(connection: apsw.Connection, name: str) -> tuple[list[str], int]:
 
 def _cells(
     connection: apsw.Connection, name: str, columns: Sequence[str], key_count: int
-) -> Iterator[tuple[Cell, ...]]:
-    """Yield a table's rows in key order; text that is no UTF-8 any more comes as bytes."""
-    listed = ", ".join(quote(column) for column in columns)
-    order = " ORDER BY " + ", ".join(quote(column) for column in columns[:key_count])
-    tail = " FROM " + quote(name) + " NOT INDEXED" + order
+) -> list[tuple[Cell, ...]]:
+    """Return a table's rows in key order; text that is no UTF-8 any more comes as bytes."""
+    quoted = [quote(column) for column in columns]
+    tail = " FROM " + quote(name) + " NOT INDEXED ORDER BY " + ", ".join(quoted[:key_count])
+    plain = "SELECT " + ", ".join(quoted) + tail
     try:
-        yield from connection.execute("SELECT " + listed + tail)  # type: ignore[misc]  # STRICT columns
+        return list(connection.execute(plain))
     except UnicodeDecodeError:
-        as_bytes = ", ".join(
-            "CASE typeof("
-            + column
-            + ") WHEN 'text' THEN CAST("
-            + column
-            + " AS BLOB) ELSE "
-            + column
-            + " END"
-            for column in (quote(column) for column in columns)
-        )
-        yield from connection.execute("SELECT " + as_bytes + tail)  # type: ignore[misc]  # as above
+        pass
+    pairs = [
+        "iif(typeof(" + column + ") = 'text', CAST(" + column + " AS BLOB), " + column + ")"
+        for column in quoted
+    ]
+    pairs += ["typeof(" + column + ")" for column in quoted]
+    guarded = "SELECT " + ", ".join(pairs) + tail
+    count = len(columns)
+    return [
+        tuple(_to_text(value, kind) for value, kind in zip(row[:count], row[count:], strict=True))
+        for row in connection.execute(guarded)
+    ]
+
+
+def _to_text(value: Cell, kind: str) -> Cell:
+    if kind != "text" or not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
 
 
 def _pair_up(
-    left: Iterator[tuple[Cell, ...]], right: Iterator[tuple[Cell, ...]], key_count: int
+    left: list[tuple[Cell, ...]], right: list[tuple[Cell, ...]], key_count: int
 ) -> Iterator[tuple[tuple[Cell, ...] | None, tuple[Cell, ...] | None]]:
     """Yield rows of both sides by key, None where a side has none.
 
-    The sides may be out of order where the file is damaged, so all keys are collected; cost: the table in memory.
+    The file's side may be out of order where it is damaged. Cost: both tables in memory.
     """
     found = {row[:key_count]: row for row in left}
     for row in right:

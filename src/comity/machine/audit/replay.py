@@ -47,7 +47,7 @@ class Replay:
     def run(self, progress: Progress | None = None) -> None:
         """Replay every block; stops at the first that cannot follow, which is a finding."""
         tip = self._connection.execute("SELECT max(height) FROM comity_block").fetchone()
-        total = int(tip[0] or 0) if tip is not None else 0
+        total: int = 0 if tip is None or tip[0] is None else tip[0]
         self._report.height = total
         self._check_keyed_records()
         first = True
@@ -85,7 +85,7 @@ class Replay:
                 Finding(
                     kind="log",
                     message=f"log entry {position} belongs to height {height}, which is no block of this ledger",
-                    position=int(position),
+                    position=position,
                 )
             )
 
