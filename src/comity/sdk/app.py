@@ -126,6 +126,13 @@ class App:
         """
         return self._add("genesis")(function)
 
+    def roles(self, function: F, /) -> F:
+        """Declare whom quotas count as what: ``(db: Reader, account: AccountId) -> list[Name]``, sorted.
+
+        The ledger asks every app that declares it; reads by key only, as in an action.
+        """
+        return self._add("roles")(function)
+
     def view(self, function: F, /) -> F:
         """Declare a function that reads: ``(db: Reader, name: type, ...) -> result``."""
         return self._add("view")(function)

@@ -26,7 +26,7 @@ from comity.sdk.row import Row
 from comity.sdk.shape import columns_of, hints_of, result_shape_of, shape_of
 from comity.sdk.standard import STANDARD
 
-Role: TypeAlias = Literal["action", "timer", "view", "invariant", "genesis"]
+Role: TypeAlias = Literal["action", "timer", "view", "invariant", "genesis", "roles"]
 
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TO_SMALL = str.maketrans(_CAPITALS, "abcdefghijklmnopqrstuvwxyz")
@@ -58,7 +58,7 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
     actions: dict[str, Action] = {}
     views: dict[str, View] = {}
     invariants: dict[str, Invariant] = {}
-    genesis: Callable[..., None] | None = None
+    hooks: dict[str, Callable[..., Any]] = {}
     for role, function, is_open in parts.functions:
         title = function.__name__
         where = f"{name}.{title}"
@@ -85,7 +85,8 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
         views=views,
         invariants=tuple(invariants.values()),
         refusals=refusals,
-        genesis=genesis,
+        genesis=hooks.get("genesis"),
+        roles=hooks.get("roles"),
     )
 
 

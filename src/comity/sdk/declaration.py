@@ -4,7 +4,7 @@ Invariant: a declaration is complete and checked when it is made, and its hash c
 nodes must agree on: tables, actions, timers, refusals and grants, never words.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -97,6 +97,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         refusals: the application's own, by number.
         grants: what genesis must grant: ``schema`` or ``accounts``.
         genesis: called once with (context, founders) to put the first rows, or None.
+        roles: called with (db, account) for the roles by which the ledger's quotas count, or None.
 
     """
 
@@ -111,6 +112,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     invariants: tuple[Invariant, ...]
     refusals: Mapping[int, type[Refusal]]
     genesis: Callable[..., None] | None = None
+    roles: Callable[..., Sequence[str]] | None = None
 
     @cached_property
     def schema_hash(self) -> bytes:

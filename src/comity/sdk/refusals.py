@@ -5,7 +5,8 @@ are made from them at the edge and never enter a receipt.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, dataclass_transform, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, ClassVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 from comity import errors
 from comity.errors import BadDeclaration, Field
@@ -14,7 +15,8 @@ from comity.model import account
 from comity.sdk.docstring import summary_of
 from comity.sdk.types import AccountId
 
-_NO_DEFAULT = object()
+_NO_DEFAULT: Any = object()
+_SCALARS = (int, str, bytes, bool, NoneType)
 _NUMBER_MAX = (1 << 64) - 1  # what an integer of a receipt holds (CBOR, RFC 8949, section 3.1)
 
 
@@ -35,7 +37,7 @@ class Refusal(errors.Refusal):
 
     fix: ClassVar[str] = ""
     field_types: ClassVar[Mapping[str, object]] = {}
-    _defaults: ClassVar[Mapping[str, object]] = {}
+    _defaults: ClassVar[Mapping[str, Field]] = {}
 
     def __init_subclass__(
         cls, *, code: int, transient: bool = False, fix: str = "", app: str = ""
@@ -50,23 +52,31 @@ class Refusal(errors.Refusal):
         cls._defaults = {name: getattr(cls, name, _NO_DEFAULT) for name in cls.field_types}
 
     def __init__(self, **fields: Field) -> None:
-        super().__init__()
-        values: dict[str, Field] = {}
-        for name, default in self._defaults.items():
-            value = fields.pop(name, default)
-            if value is _NO_DEFAULT:
-                raise TypeError(f"{type(self).__name__} needs its field {name!r}")
-            values[name] = self.__dict__[name] = _bounded(value)
-        if fields:
-            raise TypeError(f"{type(self).__name__} has no field {', '.join(fields)}")
-        self._values = values
+        # Guards build a refusal on every call, mostly for nothing: what a receipt needs comes later.
+        if fields.keys() != self._defaults.keys():
+            fields = self._completed(fields)
+        for value in fields.values():
+            if type(value) not in _SCALARS:
+                raise TypeError(f"a field of a refusal is a scalar, not {type(value).__name__}")
+        self.__dict__.update(fields)
 
     def __str__(self) -> str:
-        return self.to_words(self._values)
+        return self.to_words(self.to_fields())
 
     def to_fields(self) -> Mapping[str, Field]:
-        """Return the refusal's typed fields by name, in declaration order."""
-        return self._values
+        """Return the refusal's typed fields by name, in declaration order, as a receipt holds them."""
+        return {name: _bounded(self.__dict__[name]) for name in self._defaults}
+
+    @classmethod
+    def _completed(cls, fields: dict[str, Field]) -> dict[str, Field]:
+        """Return ``fields`` with the defaults of those left out. Raises: TypeError."""
+        completed = {**cls._defaults, **fields}
+        if len(completed) != len(cls._defaults):
+            raise TypeError(f"{cls.__name__} has no field {list(completed)[-1]!r}")
+        for name, value in completed.items():
+            if value is _NO_DEFAULT:
+                raise TypeError(f"{cls.__name__} needs its field {name!r}")
+        return completed
 
     @classmethod
     def sentence(cls) -> str:
@@ -95,7 +105,7 @@ def require(condition: bool, refusal: Refusal) -> None:
         raise refusal
 
 
-def _bounded(value: object) -> Field:
+def _bounded(value: Field) -> Field:
     """Return ``value`` within a receipt's bounds: text is cut, a number too large is the bound."""
     if type(value) is int:
         return min(max(value, -_NUMBER_MAX), _NUMBER_MAX)
@@ -103,9 +113,7 @@ def _bounded(value: object) -> Field:
         return value[:REFUSAL_TEXT_MAX].encode("utf-8", "replace").decode()  # no lone surrogates
     if type(value) is bytes:
         return value[:REFUSAL_TEXT_MAX]
-    if value is None or type(value) is bool:
-        return value
-    raise TypeError(f"a field of a refusal is int, str, bytes, bool or None, not {type(value)}")
+    return value
 
 
 def _field_types(cls: type[Refusal]) -> dict[str, object]:

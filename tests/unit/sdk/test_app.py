@@ -1,8 +1,10 @@
 """Applications, from decorators to declarations."""
 
+import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -29,6 +31,7 @@ from comity.sdk import (
 from comity.sdk.compiler import table_name
 from tests.unit.sdk import tab
 
+ROOT = Path(__file__).parents[3]
 TAB = tab.app.declaration
 
 
@@ -190,7 +193,12 @@ def test_the_hash_is_the_same_in_every_process() -> None:
     for options, seed in (([], "1"), (["-OO"], "2")):
         command = [sys.executable, *options, "-c", code]
         done = subprocess.run(
-            command, env={"PYTHONHASHSEED": seed}, check=True, capture_output=True, text=True
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
         )
         assert done.stdout.strip() == TAB.schema_hash.hex()
 
