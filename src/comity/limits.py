@@ -31,6 +31,9 @@ SEEN_EXPIRED_BASE = 1_000
 CALLS_PER_SENDER_PER_BLOCK_MAX = 20_000
 BYTES_PER_SENDER_PER_BLOCK_MAX = 4 << 20
 JOINS_PER_BLOCK_MAX = 100  # accounts that open joining admits in one block
+QUOTAS_MAX = 20  # rules that genesis may set
+QUOTA_CALLS_MAX = 10**9
+QUOTA_WINDOW_S_MAX = 31 * 24 * 3600
 BLOCK_TIME_AHEAD_NS_MAX = 500_000_000  # 0.5 s, proposer's clock against ours
 BLOCK_TIME_AGE_NS_MAX = 15 * 10**9  # 15 s
 

@@ -17,6 +17,7 @@ from comity.limits import (
 )
 from comity.machine.checks import Checked
 from comity.machine.context import ActionContext, BlockFacts, Writer
+from comity.machine.quota import Rule, charge, rules_of
 from comity.machine.state import State
 from comity.machine.system import ACCOUNT, ACTIVE, KEY, TIMER
 from comity.model.names import split_action
@@ -61,6 +62,7 @@ class Execution:
         self._state = state
         self._facts = facts
         self._apps = apps
+        self._quotas: list[Rule] | None = None  # read on first use
 
     def due_timers(self) -> list[StoredRow]:
         """Return the timers whose time the block's time has passed, in (fire_at, sequence) order, bounded."""
@@ -108,6 +110,7 @@ class Execution:
         results: list[cbor.Value] = []
         try:
             self._check_account(checked)
+            self._charge(checked)
             self._run_calls(checked, writer, results)
             receipt = Receipt(results=tuple(results))
             if len(receipt.encode()) > RECEIPT_BYTES_MAX:
@@ -128,6 +131,15 @@ class Execution:
             raise BlockFull(f"a block writes at most {ROWS_WRITTEN_PER_BLOCK_MAX} rows")
         self._state.seal()
         return receipt
+
+    def _charge(self, checked: Checked) -> None:
+        """Count the calls against the ledger's quotas, to stay even if the transaction is refused (rule R2.5)."""
+        if self._quotas is None:
+            self._quotas = rules_of(self._state)
+        if self._quotas:
+            sender, calls = checked.transaction.envelope.sender, len(checked.transaction.calls)
+            charge(self._state, self._apps, self._quotas, sender, calls, self._facts.time_ns)
+            self._state.seal()
 
     def _run_calls(self, checked: Checked, writer: Writer, results: list[cbor.Value]) -> None:
         contexts: dict[str, ActionContext] = {}

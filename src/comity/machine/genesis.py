@@ -13,6 +13,7 @@ from comity.machine.accounts import MachineAccounts
 from comity.machine.candidate import Candidate, write_chain
 from comity.machine.context import ActionContext, BlockFacts, Writer
 from comity.machine.pending import PendingTable
+from comity.machine.quota import check_rules
 from comity.machine.state import State
 from comity.machine.system import PARAMETER, SCHEMA, SYSTEM_TABLES
 from comity.model.genesis import Genesis
@@ -62,6 +63,8 @@ def genesis_block(store: Store, genesis: Genesis, apps: Mapping[str, Declaration
         row = (0, schema.name, cbor.encode(versions_value([(0, schema)])))
         _add(state, SCHEMA, (schema.name,), row)
     for app, name, value in genesis.parameters:
+        if (app, name) == ("comity", "quotas"):
+            check_rules(value)
         _add(state, PARAMETER, (app, name), (0, app, name, cbor.encode(value)))
     accounts = MachineAccounts(state, genesis.hash)
     for founder in genesis.founders:

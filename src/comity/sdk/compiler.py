@@ -5,7 +5,7 @@ block looks at an annotation.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter as Written
 from inspect import signature
 from types import ModuleType
@@ -58,7 +58,8 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
     actions: dict[str, Action] = {}
     views: dict[str, View] = {}
     invariants: dict[str, Invariant] = {}
-    hooks: dict[str, Callable[..., Any]] = {}
+    genesis: Callable[..., None] | None = None
+    roles: Callable[..., Sequence[str]] | None = None
     for role, function, is_open in parts.functions:
         title = function.__name__
         where = f"{name}.{title}"
@@ -66,6 +67,10 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
             raise BadDeclaration(f"{where} is declared twice")
         if role == "genesis":
             genesis = _genesis(function, genesis, where)
+        elif role == "roles":
+            if roles is not None:
+                raise BadDeclaration(f"{where}: an app has one function for roles")
+            roles = function
         elif role == "invariant":
             invariants[title] = _invariant(function, where)
         elif role == "view":
@@ -85,8 +90,8 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
         views=views,
         invariants=tuple(invariants.values()),
         refusals=refusals,
-        genesis=hooks.get("genesis"),
-        roles=hooks.get("roles"),
+        genesis=genesis,
+        roles=roles,
     )
 
 
