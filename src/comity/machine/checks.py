@@ -1,7 +1,7 @@
 """What every node checks of a transaction before it may be in a block (consensus rules R2 and R3.3).
 
-Invariant: each check is a pure function of the bytes, the committed state and the time that is passed in; a signature is
-verified once a node and remembered by the hash of its envelope.
+Invariant: each check is a pure function of the bytes, the committed state and the time that is passed in; a signature
+is verified once a node and remembered by the hash of its envelope.
 """
 
 from collections.abc import Mapping
@@ -200,7 +200,7 @@ class BlockChecks:
         self._joins = 0
 
     def add(self, checked: Checked) -> None:
-        """Count one more transaction. Raises: Rejected with duplicate, sender-bound or join-bound; nothing is counted."""
+        """Count one more transaction. Raises: Rejected (duplicate, sender-bound, join-bound); then nothing is counted."""
         if checked.identifier in self._ids:
             raise Rejected("duplicate", "this transaction stands in the block already")
         sender = checked.transaction.envelope.sender

@@ -108,15 +108,18 @@ class Execution:
             scope=checked.scope,
         )
         results: list[cbor.Value] = []
+        mark = 0
         try:
             self._check_account(checked)
             self._charge(checked)
+            mark = self._state.mark()
             self._run_calls(checked, writer, results)
             receipt = Receipt(results=tuple(results))
             if len(receipt.encode()) > RECEIPT_BYTES_MAX:
                 raise ResultTooLarge(bytes_max=RECEIPT_BYTES_MAX)
         except Refusal as refusal:
-            self._state.roll_back()
+            self._state.roll_back(mark)
+            self._state.seal()
             return Receipt(
                 call_index=len(results),
                 app=refusal.app,
@@ -139,7 +142,6 @@ class Execution:
         if self._quotas:
             sender, calls = checked.transaction.envelope.sender, len(checked.transaction.calls)
             charge(self._state, self._apps, self._quotas, sender, calls, self._facts.time_ns)
-            self._state.seal()
 
     def _run_calls(self, checked: Checked, writer: Writer, results: list[cbor.Value]) -> None:
         contexts: dict[str, ActionContext] = {}
