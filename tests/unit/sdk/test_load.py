@@ -8,6 +8,7 @@ import pytest
 
 from comity.errors import BadDeclaration, ConfigError
 from comity.sdk.load import check_source, load_apps
+from tests.unit.sdk.tab import app as TAB_APP  # noqa: N812 - a constant here
 
 TAB = Path(__file__).with_name("tab.py").read_text()
 
@@ -111,3 +112,51 @@ def test_a_file_that_is_no_text_is_refused(packages: Packages) -> None:
         check_source("odd")
     with pytest.raises(BadDeclaration, match=r"inside\.nowhere cannot be found"):
         check_source("inside.nowhere")
+
+
+def test_annotations_may_be_text(packages: Packages) -> None:
+    """``from __future__ import annotations`` changes nothing that an app declares."""
+    head, blank, rest = TAB.partition("\n\n")
+    source = f"{head}\n\nfrom __future__ import annotations{blank}{rest}"
+    packages.install("tab", "installed_tab:app", {"installed_tab.py": source})
+    assert load_apps(["tab"])["tab"].declaration.schema_hash == TAB_APP.declaration.schema_hash
+
+
+HALL = {
+    "hall/__init__.py": "from .actions import app\n",
+    "hall/actions.py": (
+        "from comity.sdk import App, Context\nfrom .rules import check\n"
+        "app = App('hall', version=1)\n"
+        "@app.action\ndef enter(ctx: Context) -> None:\n    check(ctx)\n"
+    ),
+    "hall/rules.py": (
+        "from comity.sdk import Context\nfrom .errors import Full\n"
+        "def check(ctx: Context) -> None:\n    raise Full(seats=0)\n"
+    ),
+    "hall/errors.py": "from comity.sdk import Refusal\nclass Full(Refusal, code=3):\n    seats: int\n",
+}
+
+
+def test_refusals_are_found_where_the_rules_are(packages: Packages) -> None:
+    """A refusal that only a module behind the actions names gets the app's name all the same."""
+    packages.install("hall", "hall:app", HALL)
+    (full,) = load_apps(["hall"])["hall"].declaration.refusals.values()
+    assert (full.app, full.code, full.__name__) == ("hall", 3, "Full")
+
+
+@pytest.mark.parametrize(
+    "line", ["class Shut(Refusal, code=3): ...", "class Shut(Refusal, code=0): ..."]
+)
+def test_two_refusals_with_one_number_are_told(packages: Packages, line: str) -> None:
+    """A number means one thing, and 0 means nothing."""
+    packages.install(
+        "hall",
+        "hall:app",
+        {
+            **HALL,
+            "hall/errors.py": HALL["hall/errors.py"] + line + "\n",
+            "hall/rules.py": HALL["hall/rules.py"].replace("import Full", "import Full, Shut"),
+        },
+    )
+    with pytest.raises(BadDeclaration, match="needs a number of its own"):
+        load_apps(["hall"])
