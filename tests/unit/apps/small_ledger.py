@@ -40,14 +40,16 @@ def account_of(name: str) -> bytes:
 
 
 class SmallLedger:
-    """One machine over a store in memory; each person's key is made from the name."""
+    """Two machines over stores in memory: one makes the blocks, the other checks and repeats them.
+
+    Each person's key is made from the name.
+    """
 
     def __init__(
         self,
         apps: Sequence[App],
         founders: Mapping[str, Sequence[str]],
         parameters: Sequence[tuple[str, str, cbor.Value]] = (),
-        store: Store | None = None,
     ) -> None:
         declared = [app.declaration for app in apps]
         self.genesis = Genesis(
@@ -71,10 +73,9 @@ class SmallLedger:
             parameters=tuple(parameters),
         )
         self.apps = {one.name: one for one in declared}
-        self.store = store or Store.in_memory()
-        self.machine = Machine(self.store, self.genesis, self.apps)
-        self.machine.start()
-        self.machine.commit()
+        self.store = Store.in_memory()
+        self.machine = self._started(self.store)
+        self.follower = self._started(Store.in_memory())
         self.now_ns = START_NS
         self._signed = 0
 
@@ -100,10 +101,14 @@ class SmallLedger:
         return signed(transaction, ed25519.sign(seed_of(key or by), message)).encode()
 
     def block(self, *transactions: bytes) -> list[Receipt]:
-        """Execute one block, twice on machines of their own, and return its receipts in order."""
+        """Execute one block on both machines and return its receipts in order."""
         candidate = self.propose(*transactions)
-        self.machine.finalize(candidate.entries)
-        self.machine.commit()
+        for machine in (self.machine, self.follower):
+            machine.process(candidate.entries, self.now_ns)
+            machine.finalize(candidate.entries)
+            machine.commit()
+        if self.follower.store.app_hash != self.app_hash:
+            raise ValueError("two machines made two states of one block")
         return [outcome.receipt for outcome in candidate.outcomes]
 
     def propose(self, *transactions: bytes) -> Candidate:
@@ -116,7 +121,9 @@ class SmallLedger:
             raise ValueError(f"left out: {left_out}")
         return prepared.candidate
 
-    def run(self, by: str, *calls: tuple[str, Mapping[str, Any]], key: str | None = None) -> Receipt:
+    def run(
+        self, by: str, *calls: tuple[str, Mapping[str, Any]], key: str | None = None
+    ) -> Receipt:
         """Execute one transaction in a block of its own and return its receipt."""
         return self.block(self.transaction(by, calls, key=key))[0]
 
@@ -148,8 +155,15 @@ class SmallLedger:
         return all(one.function(reader) for one in self.apps[app].invariants)
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the stores."""
         self.store.close()
+        self.follower.store.close()
+
+    def _started(self, store: Store) -> Machine:
+        machine = Machine(store, self.genesis, self.apps)
+        machine.start()
+        machine.commit()
+        return machine
 
 
 class Refused(Exception):
