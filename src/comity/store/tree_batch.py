@@ -63,6 +63,7 @@ class Batch:
         self._entries_max = entries_max
         self._page = Page(ROOT_NUMBER, root_page) if root_page else Page.empty(ROOT_NUMBER)
         self._parents: list[Page] = []
+        self._walked_from = 0  # height of the stack when the last walk down began
         self._digits = b""  # of the key that is being applied: "0" or "1" for each bit
         self._stack: list[tuple[int, int, int]] = [(_ROOT_BIT, _PAGE, 0)]  # bit, node, its slot
 
@@ -128,9 +129,11 @@ class Batch:
     def _descend(self) -> int:
         """Walk down by the key's bits, opening pages; return the slot of the leaf at the end."""
         push = self._stack.append
+        self._walked_from = len(self._stack)
         digits, page = self._digits, self._page
         references, bits = page.references, page.bits
-        slot = self._slot_below()
+        bit, node, _ = self._stack[-1]
+        slot = 0 if node == _PAGE else node + digits[bit] - 47
         while True:
             reference = references[slot]
             if not reference & 1:
@@ -148,11 +151,6 @@ class Batch:
                 references, bits = page.references, page.bits
                 slot = 0
 
-    def _slot_below(self) -> int:
-        """Return the slot to which the key's bits lead from the top of the stack."""
-        bit, node, _ = self._stack[-1]
-        return 0 if node == _PAGE else node + self._digits[bit] - 47
-
     def _change(self, slot: int, record: bytes, row_hash: bytes | None) -> bool:
         """Put, add or remove a leaf where its search ended; tell whether it is there now."""
         page = self._page
@@ -169,7 +167,7 @@ class Batch:
         elif row_hash is not None:
             if found:
                 bit = split_bit(found[_HEAD_BYTES:], record[_HEAD_BYTES:])
-                self._ascend(bit)
+                self._turn_back(bit)
                 self._insert(record, row_hash, bit)
             else:
                 page.put(slot, page.add_leaf(record), row_hash)
@@ -177,9 +175,18 @@ class Batch:
                 self.rows_delta += 1
         return row_hash is not None
 
+    def _turn_back(self, bit: int) -> None:
+        """Go up to where a new key parts, over nodes that need no hash: nothing changed below."""
+        stack = self._stack
+        while len(stack) > self._walked_from and stack[-1][0] > bit:
+            if stack.pop()[1] == _PAGE:
+                self._page = self._parents.pop()
+        self._ascend(bit)
+
     def _insert(self, record: bytes, row_hash: bytes, bit: int) -> None:
         """Add a leaf that parts at ``bit`` from what is below the top of the stack."""
-        slot = self._slot_below()
+        above, node, _ = self._stack[-1]
+        slot = 0 if node == _PAGE else node + self._digits[above] - 47
         page = self._page
         page.unpack()
         beside = page.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)]
@@ -225,20 +232,28 @@ class Batch:
         self._page = parent
         if not page.is_changed:
             return
+        if page.is_packed:
+            self._store(page, parent, slot)
+            return
         page.fill_holes()
-        parent.is_changed = True
         count = page.entries_count
         if 2 <= count <= self._entries_max:
-            self.puts[page.number] = page.encode()
-            parent.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = page.hashes[:HASH_BYTES]
+            self._store(page, parent, slot)
             return
         self._forget(page.number)
+        parent.is_changed = True
         if count == 0:
             self._remove(slot)
             return
         parent.unpack()
         parent.free(parent.references[slot])
         copy_subtree(page, 0, parent, slot, self._cut(page))
+
+    def _store(self, page: Page, parent: Page, slot: int) -> None:
+        """Keep a closed page's stored form, and its top's hash where its parent refers to it."""
+        self.puts[page.number] = page.encode()
+        parent.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = page.hashes[:HASH_BYTES]
+        parent.is_changed = True
 
     def _cut(self, page: Page) -> dict[int, int]:
         """Store the page's subtrees that fit a page as pages; return their numbers by slot."""

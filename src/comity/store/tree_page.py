@@ -21,6 +21,7 @@ import sys
 from array import array
 from collections.abc import MutableSequence
 from hashlib import sha256
+from struct import Struct
 
 from comity.crypto.hashing import HASH_BYTES
 from comity.crypto.trie import LEAF_HEADS, NODE_HEADS
@@ -29,10 +30,8 @@ from comity.limits import TREE_PAGE_ENTRIES_MAX
 
 NUMBER_BYTES = 5  # a page's number in its parent
 NO_ENTRY = ~(1 << 62)  # reference in slot 0 of a page without entries
-# A page of n entries has 2 n - 1 slots of 33 bytes and n - 1 bits of 2: child pages follow after
-_SLOT_BYTES = 2 * (HASH_BYTES + 1) + 2  # ... this times n,
-_SLOT_EXCESS = HASH_BYTES + 1 + 2  # less this
 _HEAD_BYTES = len(LEAF_HEADS[0])
+_unpack_ends = Struct("<HH").unpack_from  # where a leaf's record begins and ends
 _IS_BIG_ENDIAN = sys.byteorder == "big"
 
 if 2 * TREE_PAGE_ENTRIES_MAX - 1 > 127:
@@ -47,12 +46,14 @@ class Page:
         references: what stands in each slot.
         bits: bit of node ``r`` at ``r >> 1``.
         is_changed: whether it must be written.
+        is_packed: whether its shape is still the stored one.
 
     """
 
     __slots__ = (
-        *("number", "hashes", "references", "bits", "is_changed"),
-        *("_blob", "_is_packed", "_children", "_ends", "_records", "_free"),
+        *("number", "hashes", "references", "bits", "is_changed", "is_packed"),
+        *("_blob", "_children_at", "_ends_at", "_records_at"),
+        *("_children", "_ends", "_records", "_free"),
     )
 
     references: MutableSequence[int]
@@ -60,16 +61,21 @@ class Page:
 
     def __init__(self, number: int, blob: bytes) -> None:
         """Open a stored page. Cost: a few copies."""
-        slots = 2 * (blob[-1] + blob[-2]) - 1
+        leaves, children = blob[-1], blob[-2]
+        slots = 2 * (leaves + children) - 1
         references_at = HASH_BYTES * slots
         bits_at = references_at + slots
+        children_at = bits_at + slots - 1
         self.number = number
         self.hashes = bytearray(blob)
         self.references = array("b", blob[references_at:bits_at])
-        self.bits = _to_shorts(blob[bits_at : bits_at + slots - 1])
+        self.bits = _to_shorts(blob[bits_at:children_at])
         self.is_changed = False
+        self.is_packed = True
         self._blob = blob
-        self._is_packed = True
+        self._children_at = children_at
+        self._ends_at = children_at + NUMBER_BYTES * children
+        self._records_at = self._ends_at + 2 * leaves + 2
 
     @classmethod
     def empty(cls, number: int) -> "Page":
@@ -79,7 +85,7 @@ class Page:
         page.hashes = bytearray(HASH_BYTES)
         page.references, page.bits = [NO_ENTRY], []
         page.is_changed = True
-        page._is_packed = False
+        page.is_packed = False
         page._children, page._ends, page._records = bytearray(), [0], bytearray()
         page._free = []
         return page
@@ -93,15 +99,11 @@ class Page:
 
     def record(self, reference: int) -> bytes:
         """Return the record of a leaf: tag, length of key, key."""
+        if self.is_packed:
+            start, end = _unpack_ends(self._blob, self._ends_at + ~reference)
+            return self._blob[self._records_at + start : self._records_at + end]
         place = ~reference >> 1
-        if not self._is_packed:
-            return bytes(self._records[self._ends[place] : self._ends[place + 1]])
-        blob = self._blob
-        leaves, children = blob[-1], blob[-2]
-        at = _SLOT_BYTES * (leaves + children) + NUMBER_BYTES * children - _SLOT_EXCESS
-        both = int.from_bytes(blob[at + 2 * place : at + 2 * place + 4], "little")
-        at += 2 * leaves + 2
-        return blob[at + (both & 0xFFFF) : at + (both >> 16)]
+        return bytes(self._records[self._ends[place] : self._ends[place + 1]])
 
     def key(self, reference: int) -> bytes:
         """Return the key of a leaf."""
@@ -110,10 +112,10 @@ class Page:
     def child(self, reference: int) -> int:
         """Return the number of a child page."""
         at = NUMBER_BYTES * (reference >> 1)
-        if not self._is_packed:
-            return int.from_bytes(self._children[at : at + NUMBER_BYTES], "little")
-        at += _SLOT_BYTES * (self._blob[-1] + self._blob[-2]) - _SLOT_EXCESS
-        return int.from_bytes(self._blob[at : at + NUMBER_BYTES], "little")
+        if self.is_packed:
+            at += self._children_at
+            return int.from_bytes(self._blob[at : at + NUMBER_BYTES], "little")
+        return int.from_bytes(self._children[at : at + NUMBER_BYTES], "little")
 
     def slot_hash(self, slot: int) -> bytes:
         """Return the hash of the subtree in ``slot``, a leaf's included."""
@@ -134,15 +136,11 @@ class Page:
 
     def unpack(self) -> None:
         """Turn the arrays into lists that can grow."""
-        if not self._is_packed:
+        if not self.is_packed:
             return
-        self._is_packed = False
-        blob = self._blob
-        leaves, children = blob[-1], blob[-2]
-        at = _SLOT_BYTES * (leaves + children) - _SLOT_EXCESS
-        ends_at = at + NUMBER_BYTES * children
-        records_at = ends_at + 2 * leaves + 2
-        self._children = bytearray(blob[at:ends_at])
+        self.is_packed = False
+        blob, ends_at, records_at = self._blob, self._ends_at, self._records_at
+        self._children = bytearray(blob[self._children_at : ends_at])
         self._ends = _to_shorts(blob[ends_at:records_at]).tolist()
         self._records = bytearray(blob[records_at:-2])
         self._free: list[int] = []
@@ -181,7 +179,7 @@ class Page:
 
     def fill_holes(self) -> None:
         """Move what stands last to where something was freed, so that arrays are dense again."""
-        if self._is_packed:
+        if self.is_packed:
             return
         for reference in sorted(self._free, key=abs, reverse=True):
             if reference < 0:
@@ -231,10 +229,10 @@ class Page:
                 put that has not 32 bytes.
 
         """
-        size = len(self._blob) if self._is_packed else HASH_BYTES * len(self.references)
+        size = len(self._blob) if self.is_packed else HASH_BYTES * len(self.references)
         if len(self.hashes) != size:
             raise InvariantViolated(f"tree page {self.number}: a row hash has not 32 bytes")
-        if self._is_packed:
+        if self.is_packed:
             return bytes(self.hashes)
         if not 1 <= self.entries_count <= TREE_PAGE_ENTRIES_MAX:
             raise InvariantViolated(f"tree page {self.number} has {self.entries_count} entries")
