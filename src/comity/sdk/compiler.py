@@ -144,7 +144,7 @@ def _function(
     written = list(signature(function).parameters.values())
     if not written or hints.get(written[0].name) is not first:
         raise BadDeclaration(f"{where}: its first argument must be annotated {first.__name__}")
-    if len(written) > PARAMETERS_PER_ACTION_MAX:
+    if len(written) - 1 > PARAMETERS_PER_ACTION_MAX:
         raise BadDeclaration(f"{where}: at most {PARAMETERS_PER_ACTION_MAX} arguments are allowed")
     if "return" not in hints:
         raise BadDeclaration(f"{where}: annotate what it returns; `-> None` for nothing")

@@ -302,6 +302,25 @@ def Loud(ctx: Context) -> None:  # noqa: N802 - refused below
     """Shout."""
 
 
+@pytest.mark.parametrize("count", [32, 33])
+def test_the_number_of_arguments_is_bounded(count: int) -> None:
+    """An action takes at most 32 arguments besides its context."""
+    text = (
+        "def wide(ctx: Context, "
+        + ", ".join(f"a{at}: Name" for at in range(count))
+        + ") -> None: ..."
+    )
+    space: dict[str, Any] = {"Context": Context, "Name": Name}
+    exec(text, space)  # noqa: S102 - a signature too long to write out
+    if count == 33:
+        _declares("at most 32 arguments", action=[space["wide"]])
+        return
+    app = App("odd", version=1)
+    app.action(space["wide"])
+    assert len(app.declaration.actions["wide"].parameters) == count
+    assert repr(app) == "App('odd', version=1)"
+
+
 def test_names_stand_once() -> None:
     """Actions, timers, views and invariants share one space of names."""
     _declares("odd.act is declared twice", action=[act], timer=[act])

@@ -90,6 +90,12 @@ def test_a_field_cannot_hide_what_every_refusal_has(name: str) -> None:
         type("Odd", (Refusal,), {"__annotations__": {name: int}}, code=1)
 
 
+def test_a_field_has_a_type_that_can_be_read() -> None:
+    """A slip in an annotation is told where the refusal is declared."""
+    with pytest.raises(BadDeclaration, match="refusal Odd: name 'itn' is not defined"):
+        type("Odd", (Refusal,), {"__annotations__": {"row": "itn"}}, code=1)
+
+
 def test_every_standard_refusal_has_a_number_a_sentence_and_a_way_out() -> None:
     """What the machine refuses is explained: what is true, and who can do what about it."""
     codes = [refusal.code for refusal in STANDARD]
