@@ -91,7 +91,10 @@ class MachineAccounts:
             raise KeyNotFound(account=account)
         if all(row[_SCOPE_AT] != SCOPE_OWNER for row in kept):
             raise LastKey(account=account)
-        self._state.write(self._state.system(KEY), encode_key((account, public_key)), None)
+        table, values = self._state.system(KEY), (account, public_key)
+        key = encode_key(values)
+        self._state.get(table, key, values)  # a write rests on the version that was read
+        self._state.write(table, key, None)
 
     def keys(self, account: bytes) -> list[tuple[bytes, str]]:
         """Return (public key, scope) of each key, in key order."""
