@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from comity.crypto import cbor, ed25519
+from comity.crypto.hashing import sha256
 from comity.machine.candidate import Candidate
 from comity.machine.database import Database
 from comity.machine.machine import Machine
@@ -26,7 +27,7 @@ Calls = Sequence[tuple[str, Mapping[str, Any]]]
 
 def seed_of(name: str) -> bytes:
     """Return the secret seed of a made-up person."""
-    return name.encode().ljust(32, b".")
+    return sha256(name.encode())
 
 
 def key_of(name: str) -> bytes:
@@ -127,12 +128,12 @@ class SmallLedger:
         """Execute one transaction in a block of its own and return its receipt."""
         return self.block(self.transaction(by, calls, key=key))[0]
 
-    def call(self, by: str, action: str, **arguments: Any) -> Any:
+    def call(self, by: str, action: str, /, **arguments: Any) -> Any:
         """Execute one call and return its result; a refusal is raised as ``Refused``."""
         receipt = self.run(by, (action, arguments))
         return result_of(receipt)
 
-    def join(self, by: str, **arguments: Any) -> Any:
+    def join(self, by: str, /, **arguments: Any) -> Any:
         """Execute ``members.join`` by somebody who is no member."""
         calls = [("members.join", arguments)]
         return result_of(self.block(self.transaction(by, calls, is_joining=True))[0])
@@ -142,7 +143,7 @@ class SmallLedger:
         message = possession_message(self.genesis.hash, account_of(account))
         return ed25519.sign(seed_of(key), message)
 
-    def view(self, name: str, **arguments: Any) -> Any:
+    def view(self, name: str, /, **arguments: Any) -> Any:
         """Return what a view says of the last block. Raises: Refusal."""
         app, _, title = name.partition(".")
         view = self.apps[app].views[title]
