@@ -65,6 +65,10 @@ class Machine:
         self._granted = {wanted.name: wanted.grants for wanted in genesis.apps}
         self.checker = Checker(store, genesis.hash, self.apps)
         self._candidates: dict[bytes, Candidate] = {}
+        self._accepted: dict[
+            bytes, None
+        ] = {}  # hashes of blocks that this node voted for at this height
+        self._age_ns_max = BLOCK_TIME_AGE_NS_MAX
         self._final: Candidate | None = None
 
     def start(self) -> Candidate:
@@ -147,17 +151,31 @@ class Machine:
             misbehaviour: what this node's engine reports, which the link must repeat.
         Raises: BlockRejected.
         """
+        digest = block_hash(entries)
+        known = self._candidates.get(digest)
+        if digest in self._accepted and known is not None:
+            return known
         link = self._link(entries)
-        if link.time_ns > now_ns + BLOCK_TIME_AHEAD_NS_MAX:
-            raise BlockRejected("time-ahead", "the block's time is ahead of this node's clock")
-        if link.time_ns < now_ns - BLOCK_TIME_AGE_NS_MAX:
-            raise BlockRejected("time-old", "the block's time is too old for this node's clock")
+        self._check_clock(link, now_ns)
         if list(link.misbehaviour) != list(misbehaviour):
             raise BlockRejected("misbehaviour", "the link does not repeat what the engine reports")
         if not misbehaviour and link.time_ns < self._earliest_ns():
             raise BlockRejected("too-early", "the ledger's block interval has not passed")
-        known = self._candidates.get(block_hash(entries))
-        return known if known is not None else self._execute(entries, is_decided=False)
+        candidate = known if known is not None else self._execute(entries, is_decided=False)
+        self._accepted[digest] = None
+        return candidate
+
+    def _check_clock(self, link: Link, now_ns: int) -> None:
+        """Compare a block's time with this node's clock, which may influence a vote and nothing else (rule R3.2).
+
+        Each refusal for age doubles the bound until the height ends, so that a block that others are locked on can
+        still be decided. Raises: BlockRejected.
+        """
+        if link.time_ns > now_ns + BLOCK_TIME_AHEAD_NS_MAX:
+            raise BlockRejected("time-ahead", "the block's time is ahead of this node's clock")
+        if link.time_ns < now_ns - self._age_ns_max:
+            self._age_ns_max *= 2
+            raise BlockRejected("time-old", "the block's time is too old for this node's clock")
 
     def finalize(self, entries: Sequence[bytes], engine_height: int | None = None) -> Candidate:
         """Return the candidate of a decided block, executing it unless this node has.
@@ -191,6 +209,8 @@ class Machine:
         if ACCOUNT.name in write.tables or KEY.name in write.tables:
             self.checker.forget_accounts()
         self._candidates.clear()
+        self._accepted.clear()
+        self._age_ns_max = BLOCK_TIME_AGE_NS_MAX
         self._final = None
 
     # --- inside ---
