@@ -4,14 +4,21 @@ Invariant: whether a value has a shape is a pure function of both. A value comes
 only a ``Row`` is built anew from it, all else is handed on as it is.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 from typing import Any, TypeAlias
 
 import msgspec
 
 from comity.errors import BadDeclaration
-from comity.limits import BYTES_MAX, COLUMNS_PER_TABLE_MAX, DOCUMENT_ITEMS_MAX, INT64_MAX, INT64_MIN
+from comity.limits import (
+    BYTES_MAX,
+    COLUMNS_PER_TABLE_MAX,
+    DOCUMENT_ITEMS_MAX,
+    INT64_MAX,
+    INT64_MIN,
+    NESTING_MAX,
+)
 from comity.model.column import Column, check_of
 from comity.sdk.row import Row
 from comity.sdk.shape import Kind, Shape, columns_of
@@ -43,20 +50,27 @@ def build_of_shape(shape: Shape) -> Build | None:
     return lambda values: None if values is None else [build(value) for value in values]
 
 
-def value_of(result: Any) -> Any:
+def value_of(result: Any, nesting_max: int = NESTING_MAX - 2) -> Any:
     """Return what CBOR can hold of a result or an argument: a row becomes a map of its columns.
+
+    Args:
+        nesting_max: most lists and maps inside one another; a receipt adds two of its own.
 
     Raises: TypeError or ValueError for what no receipt can hold.
     """
     if type(result) in _SCALARS:
         return _scalar(result)
+    if nesting_max <= 0:
+        raise ValueError("a result is nested too deeply")
     if isinstance(result, Row):
         values = msgspec.structs.astuple(result)
         return dict(zip(result.__struct_fields__, map(_scalar, values), strict=True))
     if isinstance(result, Mapping):
-        return {name: value_of(value) for name, value in result.items()}
-    if isinstance(result, Sequence):
-        return [value_of(value) for value in result]
+        if any(type(name) is not str for name in result):
+            raise TypeError("the names in a result are text")
+        return {_scalar(name): value_of(value, nesting_max - 1) for name, value in result.items()}
+    if isinstance(result, list | tuple):
+        return [value_of(value, nesting_max - 1) for value in result]
     raise TypeError(f"a {type(result).__name__} is neither a scalar, a row, a list nor a map")
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from comity.errors import Refusal
 from comity.limits import BYTES_MAX, DOCUMENT_ITEMS_MAX
+from comity.model.receipt import Receipt
 from comity.sdk import (
     AccountId,
     Amount,
@@ -70,6 +71,10 @@ def _problem(annotation: Any, value: Any) -> str:
         check_arguments(_action(annotation), {"value": value})
     assert raised.value.argument == "value"
     return raised.value.problem
+
+
+def _nested(depth: int) -> list[Any]:
+    return [_nested(depth - 1)] if depth > 1 else []
 
 
 def test_arguments_are_handed_on_by_name() -> None:
@@ -236,12 +241,35 @@ def test_results_become_what_a_receipt_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    "result", [1.5, {1, 2}, object(), 1 << 63, "\ud800", Seat(number=1 << 80), [1.5]]
+    "result",
+    [
+        1.5,
+        {1, 2},
+        object(),
+        1 << 63,
+        "\ud800",
+        Seat(number=1 << 80),
+        [1.5],
+        {1: 2},
+        {"\ud800": 1},
+        _nested(15),
+    ],
 )
 def test_what_a_receipt_cannot_hold_is_a_fault(result: Any) -> None:
     """A result that has no canonical bytes is a mistake of the action, told before it is encoded."""
     with pytest.raises((TypeError, ValueError)):
         value_of(result)
+
+
+@given(cbor_values)
+def test_what_is_taken_as_a_result_can_be_encoded(result: Any) -> None:
+    """The receipt of a result never fails: what would not encode was a fault of the action."""
+    for value in (result, _nested(14)):
+        try:
+            taken = value_of(value)
+        except (TypeError, ValueError):
+            continue
+        assert Receipt.decode(Receipt(results=(taken,)).encode()).results == (taken,)
 
 
 def test_results_can_be_given_back() -> None:
