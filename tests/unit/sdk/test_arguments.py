@@ -1,5 +1,6 @@
 """Arguments of calls, checked against what an action declares."""
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -44,6 +45,12 @@ from tests.unit.sdk.strategies import cbor_values, scalars, values_of
 
 PAY = tab.app.declaration.actions["pay"]
 GOOD = {"source": "ana", "target": "bo", "amount_cents": 1}
+
+
+class Colour(StrEnum):
+    """Text, but not exactly text."""
+
+    RED = "red"
 
 
 class Seat(Row):
@@ -253,6 +260,8 @@ def test_results_become_what_a_receipt_holds() -> None:
         {1: 2},
         {"\ud800": 1},
         _nested(15),
+        Colour.RED,
+        range(3),
     ],
 )
 def test_what_a_receipt_cannot_hold_is_a_fault(result: Any) -> None:
