@@ -119,6 +119,24 @@ def test_cutting_any_shown_subtree_is_refused_or_harmless() -> None:
     assert refused > 1_000
 
 
+def test_swapping_the_sides_of_any_node_is_refused() -> None:
+    """Left and right are part of what is proved."""
+    chance = random.Random(12)
+    tree = tree_of(short_keys(chance, 300))
+    for _ in range(20):
+        low, high = sorted((chance.randbytes(2), chance.randbytes(2)))
+        proof = prove_range(tree, low, high)
+        ends = {start: end for start, end, _ in subtrees(proof)}
+        for start, item in enumerate(proof):
+            if isinstance(item, int):
+                left, right = ends[start + 1], ends[start]
+                swapped = (*proof[left:right], *proof[start + 1 : left])
+                with pytest.raises(ProofInvalid):
+                    verify_range(
+                        tree.root, low, high, (*proof[: start + 1], *swapped, *proof[right:])
+                    )
+
+
 def bend(chance: random.Random, proof: RangeProof) -> RangeProof:
     """Change a proof in one place: a bit, a byte, an item dropped, doubled or swapped."""
     items = list(proof)
