@@ -41,10 +41,12 @@ def encode_key(values: Sequence[KeyValue]) -> bytes:
 def encode_index(values: Sequence[OptionalKeyValue]) -> bytes:
     """Return the order-preserving encoding of index columns, where null sorts first: 00, else 01 and the value.
 
+    A boolean is the integer 0 or 1, as SQLite stores it.
+
     Cost: unlike keys, index encodings are never hashed and have no bound of their own.
     """
     return b"".join(
-        [b"\x00" if value is None else b"\x01" + _encode_value(value) for value in values]
+        [b"\x00" if value is None else b"\x01" + _encode_value(_number(value)) for value in values]
     )
 
 
@@ -72,6 +74,10 @@ def after(prefix: bytes) -> bytes:
     if not stripped:
         return b"\xff" * (ENCODED_KEY_BYTES_MAX + 1)
     return stripped[:-1] + bytes((stripped[-1] + 1,))
+
+
+def _number(value: KeyValue) -> KeyValue:
+    return (1 if value else 0) if type(value) is bool else value
 
 
 def _encode_value(value: KeyValue) -> bytes:

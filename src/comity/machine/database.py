@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 from comity.crypto import cbor, ordered
 from comity.crypto.hashing import TAG_ROW_SALT, tagged
-from comity.crypto.ordered import encode_key
+from comity.crypto.ordered import encode_index, encode_key
 from comity.errors import Malformed
 from comity.limits import SALT_BYTES
 from comity.machine.pending import PendingTable
@@ -46,7 +46,7 @@ class Rows:
     def range(
         self, low: Sequence[ColumnValue], high: Sequence[ColumnValue], index: str | None, limit: int
     ) -> list[StoredRow]:
-        """Return at most ``limit`` rows of the range. Raises: TooMuchWork, BadRow."""
+        """Return at most ``limit`` rows of the range. Raises: TooMuchWork, BadRow, KeyTooLong."""
         self._check_bound(low, index)
         self._check_bound(high, index)
         found = self.table.range(low, high, index, limit)
@@ -142,6 +142,12 @@ class Rows:
                 raise BadRow(table=schema.name, column=name, problem="wrong type in a bound")
             if value is None and column.required:
                 raise BadRow(table=schema.name, column=name, problem="null in a bound")
+        try:
+            encode_key(bound) if index is None else encode_index(bound)  # type: ignore[arg-type]  # types were compared above
+        except ordered.KeyTooLong:
+            raise KeyTooLong(table=schema.name) from None
+        except (Malformed, UnicodeEncodeError):
+            raise BadRow(table=schema.name, column="", problem="not a bound") from None
 
 
 class SharedRowView:
