@@ -105,6 +105,13 @@ TLOG_PROOF_EXTRA_BYTES_MAX = 4_096  # unauthenticated field
 TLOG_PROOF_BYTES_MAX = NOTE_BYTES_MAX + 9_000  # with 64 lines of hashes and the extra field
 COSE_RECEIPT_BYTES_MAX = 8_192
 
+# --- bundles: offline proofs, not consensus ---
+BUNDLE_BYTES_MAX = 8 << 20  # a transaction with its receipt needs 5 MiB, a genesis or a schema list 1 MiB each
+BUNDLE_DEPTH_MAX = 8  # arrays and maps inside one another; 5 are used
+BUNDLE_ROWS_MAX = 10_000  # rows of a proved range
+BUNDLE_SIGNATURES_MAX = 200  # evidence of one app hash; as many as a genesis may name nodes
+PAST_PROOF_ROWS_MAX = 1_000_000  # rows of a table whose tree is rebuilt to prove an older height; about 15 s
+
 # --- files that become tables: the client's, not consensus ---
 IMPORT_FILE_BYTES_MAX = 1 << 28  # 256 MiB: a file is held in memory whole, because types come from all of it
 IMPORT_LINE_CHARS_MAX = 1 << 20  # a longer line could not travel in one transaction
@@ -119,6 +126,12 @@ INFERRED_ENUM_ROWS_PER_VALUE_MIN = 10
 KEY_PAIR_COLUMNS_MAX = 10  # columns among which a key of two is looked for
 TABLE_FILE_BYTES_MAX = 1 << 20
 JSON_INTEGER_MAX = 1 << 53  # beyond, readers that know only binary fractions lose digits (RFC 8259, section 6)
+
+# --- imports: the client's, not consensus ---
+IMPORT_BATCH_ROWS = 500  # rows of one call: one signature, one receipt
+IMPORT_TRANSACTIONS_PER_SUBMIT = 8  # about one commit for as many batches
+IMPORT_ROWS_COMPARED = 5_000  # live rows that are looked up in one go
+JOURNAL_BYTES_MAX = 1 << 30  # of one import into a numbered table
 
 # --- queries, not consensus: what a read may cost; an error names the one that ended it ---
 QUERY_TIME_MS = 5_000  # wall clock of one query; DISTINCT over 1,000,000 rows takes 1.4 to 2.4 s

@@ -1,1 +1,5 @@
-"""The command comity."""
+"""One command, ``comity``, with nouns and verbs."""
+
+from comity.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,304 @@
+"""``comity import``: a file becomes rows of a table, in signed batches, and can be run again.
+
+Invariant: nothing is written before the whole file was read and its types are known; every line ends as
+added, changed, the same, left as it is, or rejected with a reason.
+"""
+
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from comity.cli.group import Command
+from comity.cli.names import shown_account
+from comity.cli.session import Session, current
+from comity.client.files.declaration import PRESETS, Preset, TableDeclaration
+from comity.client.files.headers import to_name
+from comity.client.files.inference import Inference, infer
+from comity.client.files.rejects import Rejects, rejects_path, write_rejects
+from comity.client.files.row_file import RowFile, open_rows
+from comity.client.files.table_file import read_table_file
+from comity.client.files.table_writer import to_table_file
+from comity.client.files.typed_rows import TypedRows, Values
+from comity.client.importing import Importer, Plan
+from comity.client.journal import Journal
+from comity.client.ledger import Ledger
+from comity.errors import ConfigError, QueryError
+from comity.limits import IMPORT_BATCH_ROWS, ROWS_PER_CALL_MAX
+from comity.model.names import check_name
+from comity.model.schema import TableSchema
+from comity.model.schema_document import schema_document
+
+JOURNALS = "imports"  # folder of journals, inside the ledger's
+_CHANGERS = ("open", "own-rows", "read-only")  # presets under which somebody may change rows
+
+
+@click.command(
+    "import",
+    cls=Command,
+    writes=True,
+    short_help="Add the rows of a file to a table.",
+    examples="""
+    comity import suppliers.csv --dry-run
+    comity import suppliers.csv --key symbol --rules own-rows
+    comity import suppliers-may.csv --table suppliers --update
+    """,
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--table", "table", metavar="T", help="Table; named after the file by default.")
+@click.option("--key", "key", metavar="C[,C]", help="Columns of the key, for a new table.")
+@click.option("--rules", type=click.Choice(PRESETS), help="Preset of rules, for a new table.")
+@click.option(
+    "--declaration",
+    type=click.Path(path_type=Path),
+    metavar="TOML",
+    help="Declares the new table, instead of types found in the file.",
+)
+@click.option("--update", is_flag=True, help="Change rows that the file has otherwise.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1, ROWS_PER_CALL_MAX),
+    default=IMPORT_BATCH_ROWS,
+    show_default=True,
+    help="Rows of one signed transaction.",
+)
+@click.option("--again", is_flag=True, help="Add once more what has no key and was added before.")
+@click.option("--encoding", metavar="NAME", help="Of the file; UTF-8, or a guess that is shown.")
+@click.option(
+    "--delimiter", metavar="C", help="comma, semicolon, tab or pipe; found out by default."
+)
+@click.option("--date-format", metavar="PATTERN", help="Of days, such as DD.MM.YYYY.")
+def import_(file: Path, **options: Any) -> None:
+    """Add the rows of FILE (CSV, TSV or JSON Lines) to a table, which is made where it is absent.
+
+    An import that was interrupted goes on when it is run again: rows that are in the table already are
+    counted, not added twice. Lines that cannot be rows go to FILE.rejects.csv with their reasons.
+    """
+    _Import(current(), file, msgspec.convert(options, _Options)).run()
+
+
+class _Options(msgspec.Struct, frozen=True):
+    table: str | None
+    key: str | None
+    rules: Preset | None
+    declaration: Any
+    update: bool
+    batch: int
+    again: bool
+    encoding: str | None
+    delimiter: str | None
+    date_format: str | None
+
+
+class _Import:
+    """One run of the command."""
+
+    def __init__(self, session: Session, file: Path, options: _Options) -> None:
+        self._session = session
+        self._path = file
+        self._options = options
+        self._rows_file: RowFile = open_rows(file, options.encoding, options.delimiter)
+        self._table = check_name(options.table or to_name(file.stem), "table")
+        self._rejects = Rejects()
+        self._begun_s = time.monotonic()
+
+    def run(self) -> None:
+        """Preview, make the table if need be, and send."""
+        reader = self._session.reader()
+        try:
+            schema = reader.transport.schema(self._table)
+        except QueryError as error:
+            if error.code != "unknown-table":
+                raise
+            self._run_new()
+        else:
+            self._run_known(schema)
+
+    def _run_new(self) -> None:
+        declaration, formats = self._declare()
+        schema = declaration.schema
+        rows = TypedRows(self._rows_file, schema, formats)
+        if self._session.is_dry_run:
+            self._dry_run_new(declaration, rows)
+            return
+        self._session.confirm(f"Make table {self._table} with the rules {declaration.preset}?")
+        with self._session.ledger() as ledger:
+            done = ledger.call(
+                "tables.create",
+                schema=schema_document(schema),
+                preset=declaration.preset,
+                is_numbered=rows.is_numbered,
+            )
+            self._session.out.words(
+                f"+ table {self._table}, key {', '.join(schema.key)}, rules {declaration.preset}"
+                f"  block {done.height}"
+            )
+            self._send(ledger, schema, rows, declaration.preset)
+
+    def _run_known(self, schema: TableSchema) -> None:
+        for name, value in (("--key", self._options.key), ("--rules", self._options.rules)):
+            if value is not None:
+                raise ConfigError(
+                    f"table {self._table} is there already: {name} is for a new table; leave it out,"
+                    " or give another name with --table"
+                )
+        rows = TypedRows(self._rows_file, schema, self._formats(schema))
+        if self._session.is_dry_run:
+            reader = self._session.reader()
+            plan = self._plan(Importer(reader, schema, self._rows_file.names), rows)
+            self._session.out.data(_dry_words(plan, rows, self._rejects), _dry(plan, self._rejects))
+            return
+        with self._session.ledger() as ledger:
+            preset = ledger.view("tables.describe", table=self._table)["preset"]
+            self._send(ledger, schema, rows, preset)
+
+    def _declare(self) -> tuple[TableDeclaration, dict[str, str]]:
+        """Return the declaration of a new table, shown as it was found."""
+        if self._options.declaration is not None:
+            declared = {one.schema.name: one for one in read_table_file(self._options.declaration)}
+            if self._table not in declared:
+                raise ConfigError(
+                    f"{self._options.declaration} declares {', '.join(declared)}, not {self._table};"
+                    " say which with --table"
+                )
+            return declared[self._table], {}
+        key = [name.strip() for name in self._options.key.split(",")] if self._options.key else None
+        inference = infer(self._rows_file, key, self._options.date_format)
+        for line in inference.to_preview_lines():
+            self._session.out.words(line)
+        self._inference: Inference = inference
+        return inference.to_declaration(self._table, self._options.rules), inference.date_formats
+
+    def _formats(self, schema: TableSchema) -> dict[str, str]:
+        pattern = self._options.date_format
+        days = [column.name for column in schema.columns if column.type.kind == "date"]
+        return {} if pattern is None else dict.fromkeys(days, pattern)
+
+    def _dry_run_new(self, declaration: TableDeclaration, rows: TypedRows) -> None:
+        count = sum(1 for _ in rows.rows(self._rejects))
+        words = f"would make table {self._table} and add {count:,} rows"
+        if self._options.declaration is None:
+            path = self._path.with_suffix(".table.toml")
+            comments = self._inference.comments
+            if not path.exists():
+                path.write_text(to_table_file([declaration], comments), encoding="utf-8")
+                words += f"; wrote {path} to edit, for --declaration {path}"
+            else:
+                words += f"; {path} stands as it is"
+        plan = {"table": self._table, "adds": count, "rejected": len(self._rejects)}
+        self._session.out.data(words, plan)
+
+    def _send(self, ledger: Ledger, schema: TableSchema, rows: TypedRows, preset: str) -> None:
+        importer = Importer(
+            ledger,
+            schema,
+            self._rows_file.names,
+            batch_rows=self._options.batch,
+            may_change=self._changer(ledger, preset),
+        )
+        if rows.is_numbered:
+            there, differing = self._send_numbered(ledger, importer, rows), 0
+        else:
+            plan = self._plan(importer, rows)
+            there, differing = plan.same, plan.differing
+            total = len(plan.adds) + len(plan.changes)
+            with self._session.out.progress("import", total) as bar:
+                importer.run(plan, self._rejects, bar)
+        self._tell(ledger, importer, there, differing)
+
+    def _plan(self, importer: Importer, rows: TypedRows) -> Plan:
+        with self._session.out.progress("compare", 0) as bar:
+            found = rows.rows(self._rejects)
+            return importer.plan(found, self._rejects, updates=self._options.update, progress=bar)
+
+    def _send_numbered(self, ledger: Ledger, importer: Importer, rows: TypedRows) -> int:
+        """Send rows that the ledger numbers; return how many it had from an earlier run."""
+        digest = sha256(self._path.read_bytes()).hexdigest()[:16]
+        journal = Journal(self._session.node / JOURNALS / f"{self._table}-{digest}.journal")
+        if self._options.again:
+            journal.remove()
+        found: list[tuple[int, Values]] = list(rows.rows(self._rejects))
+        with self._session.out.progress("import", len(found)) as bar:
+            there = importer.run_numbered(found, journal, self._rejects, time.time_ns(), bar)
+        if there:
+            self._session.out.words(
+                f"note  {journal.path} tells that {there:,} of these rows were added by an earlier"
+                " import of this file; to add them once more: --again"
+            )
+        return there
+
+    def _changer(self, ledger: Ledger, preset: str) -> Callable[[bytes | None], str | None]:
+        """Return the sentence why a row may not be changed by us, before anything is signed."""
+        me = ledger.account
+
+        def why(owner: bytes | None) -> str | None:
+            if preset not in _CHANGERS:
+                return f'rule-refused: nobody may change rows (rules "{preset}")'
+            if preset == "own-rows" and owner != me:
+                who = shown_account(owner, ledger.transport)
+                return f'not-row-owner: the row belongs to {who} (rule change = "owner")'
+            return None
+
+        return why
+
+    def _tell(self, ledger: Ledger, importer: Importer, there: int, differing: int) -> None:
+        result, out, tip = importer.result, self._session.out, ledger.tip()
+        seconds = time.monotonic() - self._begun_s
+        if self._rejects:
+            path = rejects_path(self._path)
+            write_rejects(path, self._rows_file.titles, self._rejects)
+            first = self._rejects[0]
+            out.words(
+                f"rejected {len(self._rejects):,} lines, the first is line {first.line}:"
+                f" {first.reason}; all in {path}"
+            )
+        if differing:
+            out.words(f"note  {differing:,} rows differ from the file; to change them: --update")
+        if there and (result.added or result.changed):
+            out.words(f"note  {there:,} rows were there already, {result.added:,} were added now")
+        counts = (
+            f"+{result.added:,} added  ~{result.changed:,} changed  ={there:,} same"
+            f"  !{len(self._rejects):,} rejected"
+        )
+        from_, to = result.first_height, result.last_height
+        blocks = "" if from_ is None else f"  blocks {from_} to {to}"
+        out.data(
+            f"{self._table}  {counts}{blocks}  app hash {tip.app_hash.hex()[:12]}"
+            f"  in {seconds:.1f} s",
+            {
+                "table": self._table,
+                "added": result.added,
+                "changed": result.changed,
+                "same": there,
+                "differing": differing,
+                "rejected": len(self._rejects),
+                "transactions": result.transactions,
+                "height": tip.height,
+                "app_hash": tip.app_hash.hex(),
+                "seconds": round(seconds, 3),
+            },
+        )
+
+
+def _dry(plan: Plan, rejects: Rejects) -> dict[str, int]:
+    return {
+        "adds": len(plan.adds),
+        "changes": len(plan.changes),
+        "same": plan.same,
+        "differing": plan.differing,
+        "rejected": len(rejects),
+    }
+
+
+def _dry_words(plan: Plan, rows: TypedRows, rejects: Rejects) -> str:
+    if rows.is_numbered:
+        return f"would add {sum(1 for _ in rows.rows()):,} rows"
+    note = f"  ({plan.differing:,} rows differ: --update)" if plan.differing else ""
+    return (
+        f"would: +{len(plan.adds):,} add  ~{len(plan.changes):,} change  ={plan.same:,} same"
+        f"  !{len(rejects):,} reject{note}"
+    )
