@@ -81,16 +81,13 @@ class Candidate:
     def _seal(self) -> BlockWrite:
         store = self.state.store
         if self.height:
-            expire_seen(self.state, self.time_ns, len(self.entries))
+            expire_seen(self.state, self.time_ns, len(self._log_entries))
             write_chain(self.state, self.height, self.time_ns)
         tables = {}
+        versions = self.state.system(SCHEMA).rows
         for name, table, is_dropped in self.state.tables():
-            if (
-                table.rows
-                or is_dropped
-                or table.stored is None
-                or table.stored.schema != table.schema
-            ):
+            has_new_version = encode_key((name,)) in versions
+            if table.rows or is_dropped or table.stored is None or has_new_version:
                 tables[name] = self._table_write(name, table, is_dropped=is_dropped)
         log = store.log.append(self._log_entries)
         leaves = dict(store.leaves)
@@ -189,7 +186,11 @@ class Candidate:
 
 
 def expire_seen(state: State, time_ns: int, entries_count: int) -> None:
-    """Delete ids that no later block may hold, at most 2 x entries + 1,000 (rule R2.3)."""
+    """Delete ids that no later block may hold, at most 2 x entries + 1,000 (rule R2.3).
+
+    Args:
+        entries_count: of those that are logged, so that a replay counts alike.
+    """
     seen = state.system(SEEN)
     bound = SEEN_EXPIRED_PER_ENTRY * entries_count + SEEN_EXPIRED_BASE
     for row in seen.range((), (time_ns,), None, bound):

@@ -228,7 +228,7 @@ class MachineSchema:
         # A dropped table's name stays taken: its history is still under it.
         if self._state.get(table, key, (schema.name,)) is not None:
             raise TableExists(table=schema.name)
-        if len(self._state.store.tables) + len(self._state.tables()) > TABLES_MAX:
+        if self._state.tables_count() >= TABLES_MAX:
             raise TooManyTables(tables_max=TABLES_MAX)
         self._state.replace_table(schema.name, PendingTable(schema, None))
         self._write(schema.name, [(self._height, schema)])

@@ -10,7 +10,7 @@ from comity.crypto import cbor, ordered
 from comity.crypto.hashing import TAG_ROW_SALT, tagged
 from comity.crypto.ordered import encode_index, encode_key
 from comity.errors import Malformed
-from comity.limits import SALT_BYTES
+from comity.limits import ROWS_TOUCHED_PER_TRANSACTION_MAX, SALT_BYTES
 from comity.machine.pending import PendingTable
 from comity.machine.state import State
 from comity.machine.system import PARAMETER
@@ -49,7 +49,9 @@ class Rows:
         """Return at most ``limit`` rows of the range. Raises: TooMuchWork, BadRow, KeyTooLong."""
         self._check_bound(low, index)
         self._check_bound(high, index)
-        found = self.table.range(low, high, index, limit)
+        # One row more than a transaction may touch is enough to refuse it.
+        bound = min(max(limit, 0), ROWS_TOUCHED_PER_TRANSACTION_MAX + 1)
+        found = self.table.range(low, high, index, bound)
         self._state.touch(len(found))
         return found
 
@@ -177,10 +179,22 @@ class SharedRowView:
 
 
 class SharedTableView:
-    """A table made at run time, bound to one call."""
+    """A table made at run time, as it is at each use: the action may alter or drop it in between."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, state: State, name: str, salt: bytes) -> None:
+        self._state = state
+        self._name = name
+        self._salt = salt
+        self._last: Rows | None = None
+
+    @property
+    def _rows(self) -> Rows:
+        table = self._state.table(self._name)
+        if table is None:
+            raise TableNotFound(table=self._name)
+        if self._last is None or self._last.table is not table:
+            self._last = Rows(self._state, table, self._salt)
+        return self._last
 
     @property
     def schema(self) -> TableSchema:
@@ -189,8 +203,9 @@ class SharedTableView:
 
     def get(self, key: Sequence[ColumnValue]) -> SharedRowView | None:
         """Return the row with ``key``, or None."""
-        row = self._rows.get(tuple(key))
-        return None if row is None else SharedRowView(row, self._rows.table)
+        rows = self._rows
+        row = rows.get(tuple(key))
+        return None if row is None else SharedRowView(row, rows.table)
 
     def range(
         self,
@@ -201,16 +216,19 @@ class SharedTableView:
         limit: int,
     ) -> Iterator[SharedRowView]:
         """Yield at most ``limit`` rows within [low, high] by prefix."""
-        for row in self._rows.range(low, high, index, limit):
-            yield SharedRowView(row, self._rows.table)
+        rows = self._rows
+        for row in rows.range(low, high, index, limit):
+            yield SharedRowView(row, rows.table)
 
     def add(self, values: Sequence[ColumnValue], owner: bytes) -> SharedRowView:
         """Add a row. Raises: RowExists, BadRow, NotUnique."""
-        return SharedRowView(self._rows.add(values, owner), self._rows.table)
+        rows = self._rows
+        return SharedRowView(rows.add(values, owner), rows.table)
 
     def put(self, values: Sequence[ColumnValue], owner: bytes | None = None) -> SharedRowView:
         """Replace the row with the same key. Raises: RowNotFound, BadRow, NotUnique."""
-        return SharedRowView(self._rows.put(values, owner), self._rows.table)
+        rows = self._rows
+        return SharedRowView(rows.put(values, owner), rows.table)
 
     def delete(self, key: Sequence[ColumnValue]) -> None:
         """Remove the row with ``key``. Raises: RowNotFound."""
@@ -280,10 +298,9 @@ class Database:
 
     def table(self, name: str) -> SharedTableView:
         """Return a table made at run time. Raises: TableNotFound."""
-        table = None if "__" in name or name[:6] == "comity" else self._state.table(name)
-        if table is None:
+        if "__" in name or name[:6] == "comity" or self._state.table(name) is None:
             raise TableNotFound(table=name)
-        return SharedTableView(Rows(self._state, table, self._salt))
+        return SharedTableView(self._state, name, self._salt)
 
     def parameter(self, name: str, default: int | str | bytes | bool) -> Any:
         """Return the app's parameter ``name``, else ``default``."""

@@ -4,7 +4,8 @@ Invariant: a refusal leaves no trace but its receipt; a fault of application cod
 origin; a fault of storage passes through and stops the node (consensus rules R3.4 and R3.6).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import apsw
 
@@ -37,6 +38,8 @@ from comity.sdk.standard import (
 # Faults of this node's disk, memory or code, never of an application: they stop the node (rule R3.4).
 NODE_FAULTS = (apsw.Error, OSError, MemoryError, InvariantViolated, Unavailable)
 _STATUS_AT = 2
+_SCOPE_AT = 4
+R = TypeVar("R")
 
 
 class AppFault(ComityError):
@@ -80,7 +83,10 @@ class Execution:
         """
         self._state.begin(position)
         faulted: list[tuple[int, int]] = []
+        timers = self._state.system(TIMER)
         for row in self.due_timers():
+            if timers.rows.get(timers.codec.key(row), row) is None:
+                continue  # an earlier timer of this block cancelled it
             at = (row[1], row[2])
             mark = self._state.mark()
             if (is_decided and at in given_up) or not self._fire(row, mark):
@@ -100,22 +106,21 @@ class Execution:
         Raises: AppFault, BlockFull: nothing changed, and there is no receipt.
         """
         self._state.begin(position)
-        writer = Writer(
-            sender=checked.transaction.envelope.sender,
-            identifier=checked.identifier,
-            salt=checked.transaction.salt,
-            key=checked.key,
-            scope=checked.scope,
-        )
         results: list[cbor.Value] = []
         mark = 0
         try:
-            self._check_account(checked)
-            self._charge(checked)
+            writer = Writer(
+                sender=checked.transaction.envelope.sender,
+                identifier=checked.identifier,
+                salt=checked.transaction.salt,
+                key=checked.key,
+                scope=self._scope_of(checked),
+            )
+            _shielded("roles", lambda: self._charge(checked))
             mark = self._state.mark()
             self._run_calls(checked, writer, results)
             receipt = Receipt(results=tuple(results))
-            if len(receipt.encode()) > RECEIPT_BYTES_MAX:
+            if len(_shielded("results", receipt.encode)) > RECEIPT_BYTES_MAX:
                 raise ResultTooLarge(bytes_max=RECEIPT_BYTES_MAX)
         except Refusal as refusal:
             self._state.roll_back(mark)
@@ -157,24 +162,7 @@ class Execution:
                     raise UnknownAction(action=call.action)
                 context = ActionContext(self._state, self._facts, writer, declaration)
                 contexts[app] = context
-            results.append(self._guarded(context, call.action, name, call.arguments))
-
-    def _guarded(
-        self,
-        context: ActionContext,
-        where: str,
-        name: str,
-        arguments: Mapping[str, cbor.Value],
-        *,
-        is_timer: bool = False,
-    ) -> cbor.Value:
-        """Run application code, telling its faults from refusals and from faults of this node."""
-        try:
-            return value_of(context.run(name, arguments, is_timer=is_timer))
-        except (Refusal, *NODE_FAULTS):
-            raise
-        except Exception as error:  # tidy: except: application code may raise anything; R3.4 leaves it out of the block
-            raise AppFault(where, error) from error
+            results.append(_run(context, call.action, name, call.arguments))
 
     def _fire(self, row: StoredRow, mark: int) -> bool:
         """Run one timer; tell whether it did not fault. A refusal only takes its writes back."""
@@ -187,7 +175,7 @@ class Execution:
         context = ActionContext(self._state, self._facts, writer, declaration)
         try:
             arguments = cbor.decode(data, size_max=len(data))  # type: ignore[arg-type]  # a bytes column
-            self._guarded(context, f"{app}.{action}", action, arguments, is_timer=True)
+            _run(context, f"{app}.{action}", action, arguments, is_timer=True)
         except Refusal:
             self._state.roll_back(mark)
         except AppFault:
@@ -202,14 +190,17 @@ class Execution:
         if self._state.get(table, key, values) is not None:
             self._state.write(table, key, None)
 
-    def _check_account(self, checked: Checked) -> None:
-        """Refuse what earlier entries of this block made wrong: the rest was checked against the state before it."""
+    def _scope_of(self, checked: Checked) -> str:
+        """Return the scope of the signing key as of now.
+
+        Refuses what earlier entries of this block made wrong: the rest was checked against the state before it.
+        """
         sender = checked.transaction.envelope.sender
         accounts = self._state.system(ACCOUNT)
         if checked.is_joining:
             if accounts.rows.get(encode_key((sender,))) is not None:
                 raise AccountExists(account=sender)
-            return
+            return checked.scope
         if accounts.rows:
             row = accounts.get(encode_key((sender,)), (sender,))
             if row is None:
@@ -219,5 +210,34 @@ class Execution:
         keys = self._state.system(KEY)
         if keys.rows:
             values = (sender, checked.key[1])
-            if keys.get(encode_key(values), values) is None:
+            row = keys.get(encode_key(values), values)
+            if row is None:
                 raise KeyNotFound(account=sender)
+            return str(row[_SCOPE_AT])
+        return checked.scope
+
+
+def _run(
+    context: ActionContext,
+    where: str,
+    name: str,
+    arguments: Mapping[str, cbor.Value],
+    *,
+    is_timer: bool = False,
+) -> cbor.Value:
+    """Run an action or timer and return its result as CBOR holds it. Raises: AppFault, any refusal."""
+    return _shielded(where, lambda: value_of(context.run(name, arguments, is_timer=is_timer)))
+
+
+def _shielded(where: str, work: Callable[[], R]) -> R:
+    """Run application code, telling its faults from refusals and from faults of this node. Raises: AppFault."""
+    try:
+        return work()
+    except (Refusal, *NODE_FAULTS):
+        raise
+    except (
+        Exception,
+        SystemExit,
+        GeneratorExit,
+    ) as error:  # tidy: except: apps may raise anything; R3.4 leaves it out
+        raise AppFault(where, error) from error

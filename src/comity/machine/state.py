@@ -74,6 +74,11 @@ class State:
         """Return (name, table, is dropped) of every table that the block read, wrote, made or dropped, by name."""
         return [(name, self._tables[name], name in self._dropped) for name in sorted(self._tables)]
 
+    def tables_count(self) -> int:
+        """Return how many tables there are as of now, whatever the block has read of them."""
+        made = sum(1 for table in self._tables.values() if table.stored is None)
+        return len(self.store.tables) + made - len(self._dropped)
+
     # --- rows ---
 
     def touch(self, count: int) -> None:
@@ -137,10 +142,18 @@ class State:
             now = table.rows[key]
             if before is None:
                 continue
-            if now is not None and now[1:] == before[1:]:
+            if now is not None and _is_same(table, now, before):
                 table.restore(key, previous)
             else:
                 table.superseded.append((*before, self.position))
         self.rows_written += len(self._journal)
         self._journal.clear()
         self._replaced.clear()
+
+
+def _is_same(table: PendingTable, now: StoredRow, before: StoredRow) -> bool:
+    """Tell whether a row was written back as it was; writer and salt do not count."""
+    at = table.codec.salt_at
+    if not at:
+        return now[1:] == before[1:]
+    return now[1:at] == before[1:at] and now[at + 1 :] == before[at + 1 :]
