@@ -1,5 +1,6 @@
 """Whatever was done to a state tree, it is the tree of its rows."""
 
+import apsw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,7 +9,7 @@ from comity.crypto.trie import EMPTY_ROOT, root_of, verify_path
 from comity.store.tree import Tree
 from comity.store.tree_check import check
 from comity.store.tree_diff import diff
-from comity.store.tree_pages import MemoryPages
+from comity.store.tree_pages import TABLE_SQL, MemoryPages, SqlitePages, write
 from comity.store.tree_proof import prove_path, prove_range
 
 # Prefix-free keys: fixed length, dense and sparse, or of many lengths with an end.
@@ -30,7 +31,9 @@ def test_any_history_leaves_the_tree_of_its_rows(
     history: list[dict[bytes, bytes | None]], entries_max: int
 ) -> None:
     """After each batch root, stored pages and count are those of the rows; so is a reopened tree."""
-    pages = MemoryPages()
+    connection = apsw.Connection(":memory:")
+    connection.execute(TABLE_SQL)
+    pages = SqlitePages(connection)
     tree = Tree(pages, 5, entries_max)
     rows: dict[bytes, bytes] = {}
     for changes in history:
@@ -43,12 +46,12 @@ def test_any_history_leaves_the_tree_of_its_rows(
         ordered = sorted(rows.items())
         assert update.root == root_of(ordered)
         assert update.rows_delta == len(rows) - count
+        write(connection, update.puts, update.deletes)
         tree.adopt(update)
         assert check(tree, ordered) is None
         assert Tree(pages, 5, entries_max).root == tree.root
-    if not rows:
-        assert tree.root == EMPTY_ROOT
-        assert not pages._pages
+    assert (tree.root == EMPTY_ROOT) == (not rows)
+    connection.close()
 
 
 @settings(max_examples=60, deadline=None)

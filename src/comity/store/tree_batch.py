@@ -140,7 +140,7 @@ class Batch:
                 bit = bits[reference >> 1]
                 push((bit, reference, slot))
                 if bit >= len(digits):
-                    digits = self._digits = digits + _NO_BITS
+                    digits += _NO_BITS
                 slot = reference + digits[bit] - 47
             elif reference < 0:
                 return slot

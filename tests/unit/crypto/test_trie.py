@@ -118,15 +118,67 @@ def test_a_path_that_is_not_one_is_refused(path: tuple[tuple[int, bytes], ...]) 
         verify_path(ROOT, KEYS[1], PathProof(KEYS[1], HASHES[1], path))
 
 
-def test_bits_must_fall_even_where_the_hashes_fit() -> None:
-    """A root that was made with rising bits proves nothing."""
-    last = (b"\xc0", HASHES[0])
-    root = node_hash(1, node_hash(0, LEAVES[0], LEAVES[2]), leaf_hash(*last))
-    forged = PathProof(KEYS[0], HASHES[0], ((0, LEAVES[2]), (1, leaf_hash(*last))))
+ZERO, ONE = (bytes(256), HASHES[0]), (bytes(255) + b"\1", HASHES[1])  # part at bit 2,047
+CROSSED = node_hash(1, node_hash(0, LEAVES[0], LEAVES[2]), leaf_hash(b"\xc0", HASHES[0]))
+CROSSED_RIGHT = node_hash(1, LEAVES[0], node_hash(0, LEAVES[1], leaf_hash(b"\xc0", HASHES[0])))
+
+
+@pytest.mark.parametrize(
+    ("root", "key", "path", "proof"),
+    [
+        pytest.param(
+            CROSSED,
+            KEYS[0],
+            ((0, LEAVES[2]), (1, leaf_hash(b"\xc0", HASHES[0]))),
+            (1, 0, ROWS[0], ROWS[2], (b"\xc0", HASHES[0])),
+            id="rising on the left",
+        ),
+        pytest.param(
+            CROSSED_RIGHT,
+            KEYS[1],
+            ((0, leaf_hash(b"\xc0", HASHES[0])), (1, LEAVES[0])),
+            (1, ROWS[0], 0, ROWS[1], (b"\xc0", HASHES[0])),
+            id="rising on the right",
+        ),
+        pytest.param(
+            node_hash(8, LEAVES[0], LEAVES[1]),
+            KEYS[0],
+            ((8, LEAVES[1]),),
+            (8, ROWS[0], LEAVES[1]),
+            id="at the end of the left key",
+        ),
+        pytest.param(
+            node_hash(8, leaf_hash(b"\0\0", HASHES[0]), LEAVES[0]),
+            b"\0\0",
+            None,
+            (8, (b"\0\0", HASHES[0]), ROWS[0]),
+            id="at the end of the right key",
+        ),
+        pytest.param(
+            node_hash(2_047, leaf_hash(*ZERO), leaf_hash(*ONE)),
+            ZERO[0],
+            ((-1, leaf_hash(*ONE)),),
+            (-1, ZERO, ONE),
+            id="counted from the end",
+        ),
+    ],
+)
+def test_bits_count_even_where_the_hashes_fit(
+    root: bytes, key: bytes, path: tuple[tuple[int, bytes], ...] | None, proof: RangeProof
+) -> None:
+    """Whoever made a root from bits that no tree has, proves nothing by it (R4.4)."""
     with pytest.raises(ProofInvalid, match="fall"):
-        verify_path(root, KEYS[0], forged)
-    with pytest.raises(ProofInvalid, match="fall"):
-        verify_range(root, b"", b"\xff", (1, 0, ROWS[0], ROWS[2], last))
+        verify_range(root, b"", b"\xff" * 256, proof)
+    if path is not None:
+        row_hash = next(item[1] for item in proof if isinstance(item, tuple) and item[0] == key)
+        with pytest.raises(ProofInvalid, match="fall"):
+            verify_path(root, key, PathProof(key, row_hash, path))
+
+
+def test_a_key_that_no_table_has_is_refused() -> None:
+    """A shown key is at most as long as an encoded key."""
+    with pytest.raises(ProofInvalid, match="257 bytes"):
+        verify_path(ROOT, b"", PathProof(b"k" * 257, HASHES[0], ()))
 
 
 def test_a_range_shows_all_of_its_rows() -> None:
@@ -146,6 +198,7 @@ def test_a_range_shows_all_of_its_rows() -> None:
         pytest.param(b"\xff", b"\xff", (0, LEFT, LEAVES[2]), id="no neighbour shown"),
         pytest.param(b"", b"\xff", (0, 1, ROWS[0], ROWS[1]), id="a side missing"),
         pytest.param(b"", b"\xff", (*WHOLE, ROWS[2]), id="an item too many"),
+        pytest.param(b"", b"\xff", (ROWS[0], *WHOLE), id="a leaf before the tree"),
         pytest.param(b"", b"\xff", (0, ROWS[2], 1, ROWS[0], ROWS[1]), id="sides swapped"),
         pytest.param(b"", b"\xff", (0, 2, ROWS[0], ROWS[1], ROWS[2]), id="another bit"),
         pytest.param(b"", b"\xff", (8, 1, ROWS[0], ROWS[1], ROWS[2]), id="bit past the keys"),
@@ -166,9 +219,15 @@ def test_a_range_proof_that_leaves_out_or_bends_is_refused(
 
 def test_hidden_rows_are_refused_where_only_the_hash_rule_could_tell() -> None:
     """Sides, prefixes and order are checked, not only the root: here the root was made to fit."""
-    wrong_side = node_hash(0, LEAVES[2], LEAVES[0])
-    with pytest.raises(ProofInvalid):
-        verify_range(wrong_side, b"", b"\xff", (0, ROWS[2], ROWS[0]))
+    wrong_sides: list[tuple[bytes, RangeProof]] = [
+        (node_hash(0, LEAVES[2], LEAVES[0]), (0, ROWS[2], ROWS[0])),
+        (node_hash(0, LEAVES[2], LEAVES[2]), (0, ROWS[2], LEAVES[2])),
+        (node_hash(0, LEAVES[0], LEAVES[0]), (0, LEAVES[0], ROWS[0])),
+    ]
+    for root, proof in wrong_sides:
+        for key in (KEYS[0], KEYS[2]):
+            with pytest.raises(ProofInvalid, match="wrong side"):
+                verify_range(root, key, key, proof)
     far = (b"\xc0\x80", HASHES[0])
     unlike = node_hash(8, leaf_hash(b"\x00\x00", HASHES[0]), leaf_hash(*far))
     with pytest.raises(ProofInvalid, match="before its bit"):

@@ -13,6 +13,7 @@ from comity.limits import ENCODED_KEY_BYTES_MAX, TREE_PAGE_ENTRIES_MAX
 from comity.store import tree_pages
 from comity.store.tree import Tree, TreeUpdate
 from comity.store.tree_check import check
+from comity.store.tree_page import Page
 from comity.store.tree_pages import MemoryPages, SqlitePages
 
 Rows = dict[bytes, bytes]
@@ -253,6 +254,56 @@ def test_the_check_finds_every_flipped_hash() -> None:
             pages.adopt({page_id: bytes(bent)}, ())
             fault = check(Tree(pages, 1, 8), rows)
             assert fault is not None, (page_id, slot)
+
+
+def test_the_check_finds_a_page_of_another_time() -> None:
+    """A page that is sound by itself but not the one that its parent means is named."""
+    rows = some_rows(60)
+    tree = memory_tree(rows, 8)
+    first = min(rows)
+    changed = tree.update({first: bytes(32)}).puts
+    deepest = max(changed, key=lambda page_id: first in changed[page_id])
+    tree._source.adopt({deepest: changed[deepest]}, ())
+    fault = check(tree, sorted((rows | {first: bytes(32)}).items()))
+    assert fault is not None
+    assert fault.page == deepest & 0xFFFF
+    assert "parent" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("bits", "is_turned"),
+    [
+        pytest.param((1, 0), False, id="as keys part"),
+        pytest.param((2, 0), False, id="another bit"),
+        pytest.param((0, 1), True, id="rising towards the root"),
+    ],
+)
+def test_the_check_finds_wrong_bits_under_right_hashes(
+    bits: tuple[int, int], is_turned: bool
+) -> None:
+    """Hashes that fit prove nothing about the bits: here 00, 40 and 80 part at 1 and 0."""
+    keys = [b"\x00", b"\x40", b"\x80"] if not is_turned else [b"\x00", b"\x80", b"\xc0"]
+    page = Page.empty(1)
+    top = page.references[0] = page.add_node(bits[1], bytes(64))
+    low = page.references[top + 1] = page.add_node(bits[0], bytes(64))
+    for slot, key in zip((low + 1, low + 2, top + 2), keys, strict=True):
+        page.references[slot] = page.add_leaf(b"\x10\x00\x01" + key)
+    page.put(top + 1, low, page.hash_node(low))
+    page.put(0, top, page.hash_node(top))
+    pages = MemoryPages()
+    pages.adopt({1: page.encode()}, ())
+    fault = check(Tree(pages, 0), [(key, bytes(32)) for key in keys])
+    assert (fault is None) == (bits == (1, 0))
+
+
+def test_an_emptied_table_is_empty_when_it_is_opened_again(connection: apsw.Connection) -> None:
+    """No page that was cached outlives its removal."""
+    pages = SqlitePages(connection)
+    rows = some_rows(500)
+    tree = Tree(pages, 1)
+    commit(connection, tree, tree.update(rows))
+    commit(connection, tree, tree.update(dict.fromkeys(rows)))
+    assert Tree(pages, 1).root == EMPTY_ROOT
 
 
 def test_upper_pages_are_cached_and_the_cache_is_bounded(
