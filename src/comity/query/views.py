@@ -14,12 +14,14 @@ from comity.errors import QueryError, Refusal
 from comity.limits import QUERY_PROGRESS_OPS, QUERY_TIME_MS, ROWS_PER_CALL_MAX
 from comity.model.column import ColumnValue
 from comity.model.schema import TableSchema
+from comity.query import functions
+from comity.query.conditions import Conditions
 from comity.query.rows import FoundRow, schema_of
 from comity.sdk.arguments import check_arguments
 from comity.sdk.declaration import Declaration
 from comity.sdk.row import Row, row_from_values
 from comity.sdk.standard import RowNotFound, TableNotFound
-from comity.store.ddl import quote
+from comity.store.ddl import quote, stored_columns
 from comity.store.table import StoredTable
 
 R = TypeVar("R", bound=Row)
@@ -62,6 +64,8 @@ class ViewReader:
     def __init__(self, connection: apsw.Connection, app: Declaration) -> None:
         self._connection = connection
         self._app = app
+        functions.register(connection)  # the same as where conditions are tried
+        self._conditions = Conditions(app.tables.values())
         self._tables: dict[str, StoredTable] = {}
 
     def get(self, table: type[R], *key: ColumnValue) -> R:
@@ -122,37 +126,49 @@ class ViewReader:
             raise QueryError("arguments", f"a view selects 1 to {ROWS_PER_CALL_MAX} rows")
         schema = self._app.tables[table]
         stored = self._stored(schema)
-        names = [quote(column.name) for column in schema.columns]
         sql = " ".join(
             [
-                "SELECT _from,",
-                ", ".join(names),
+                "SELECT",
+                ", ".join(stored_columns(schema)),
                 _from_where(schema, where),
                 "ORDER BY",
                 ", ".join([*_order(schema, order), *map(quote, schema.key)]),
                 "LIMIT ?",
             ]
         )
-        rows = self._connection.execute(sql, (*parameters, limit))
-        return [
-            row_from_values(table, stored.codec.columns(stored.codec.from_sql(row))) for row in rows
-        ]
+        codec = stored.codec
+        rows = self._read(sql, (*parameters, limit))
+        return [row_from_values(table, codec.columns(codec.from_sql(row))) for row in rows]
 
     def sum(self, table: type[Row], column: str, where: str = "", *parameters: ColumnValue) -> int:
-        """Return the exact sum of an integer column by SQL. Raises: QueryError, past 64 bits."""
+        """Return the exact sum of an integer column by SQL. Raises: QueryError."""
         schema = self._app.tables[table]
-        sql = " ".join(["SELECT coalesce(sum(", quote(column), "), 0)", _from_where(schema, where)])
-        try:
-            total = self._connection.execute(sql, parameters).fetchone()
-        except apsw.SQLError as error:
-            raise QueryError("failed", f"the sum of {column}: {error}") from error
-        return int(total[0]) if total is not None else 0
+        if column not in [one.name for one in schema.columns if one.type.is_number]:
+            raise QueryError("arguments", f"{column!r} is no column of numbers in {schema.name}")
+        name = quote(column)
+        # SQLite's sum ends at 64 bits; those of the upper and the lower halves do not get there.
+        halves = "SELECT sum(" + name + " >> 32), sum(" + name + " & 4294967295)"
+        ((high, low),) = self._read(" ".join([halves, _from_where(schema, where)]), parameters)
+        return ((high or 0) << 32) + (low or 0)
+
+    def _read(self, sql: str, parameters: Sequence[ColumnValue]) -> list[tuple[Any, ...]]:
+        self._conditions.check(sql, parameters)
+        return self._connection.execute(sql, tuple(parameters)).fetchall()
 
     def _stored(self, schema: TableSchema) -> StoredTable:
         found = self._tables.get(schema.name)
         if found is None:
             found = self._tables[schema.name] = StoredTable(self._connection, _NO_NUMBER, schema)
         return found
+
+
+class ViewRow(FoundRow):
+    """A live row; one without an owner has the empty owner, as for actions."""
+
+    @property
+    def owner(self) -> bytes:
+        """Return the account that owns the row, or the empty string where rows have no owner."""
+        return super().owner or b""
 
 
 class SharedTableReader:
@@ -166,10 +182,10 @@ class SharedTableReader:
         """Return the schema in force."""
         return self._stored.schema
 
-    def get(self, key: Sequence[ColumnValue]) -> FoundRow | None:
+    def get(self, key: Sequence[ColumnValue]) -> "ViewRow | None":
         """Return the row with ``key``, or None."""
         row = self._stored.get(key)  # type: ignore[arg-type]  # no row has null in its key
-        return None if row is None else FoundRow(self._stored.codec, row)
+        return None if row is None else ViewRow(self._stored.codec, row)
 
     def range(
         self,
@@ -178,10 +194,10 @@ class SharedTableReader:
         *,
         index: str | None = None,
         limit: int,
-    ) -> Iterator[FoundRow]:
+    ) -> "Iterator[ViewRow]":
         """Yield at most ``limit`` rows whose key or index columns lie within [low, high]."""
         for row in _first(self._stored.range(low, high, index), limit):
-            yield FoundRow(self._stored.codec, row)
+            yield ViewRow(self._stored.codec, row)
 
     def add(self, values: Sequence[ColumnValue], owner: bytes) -> Never:
         """Fault: a view reads."""

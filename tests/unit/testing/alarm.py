@@ -94,10 +94,13 @@ def loud(db: Reader, owner: AccountId | None = None) -> list[Alarm]:
     return db.select(Alarm, condition, *([] if owner is None else [owner]), limit=10)
 
 
+_SLY = "1) LIMIT 1; DELETE FROM alarm__alarm; SELECT * FROM alarm__alarm WHERE (1"
+
+
 @app.view
 def sly(db: Reader) -> list[Alarm]:
     """Try to change what it reads."""
-    return db.select(Alarm, "1); DELETE FROM alarm__alarm WHERE (1", limit=10)
+    return db.select(Alarm, _SLY, limit=10)
 
 
 @app.view

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from comity.errors import ConfigError, Rejected
+from comity.errors import ConfigError, QueryError, Rejected
 from comity.machine.execution import AppFault
 from comity.sdk import BadArgument, NotAuthorized, RowExists, RowNotFound, TableNotFound
 from comity.testing import (
@@ -256,9 +256,7 @@ def test_a_default_is_the_apps_not_the_tests(alarms: Ledger) -> None:
 def test_a_view_cannot_write(alarms: Ledger) -> None:
     """SQL that would change rows is stopped, whatever a condition smuggles in."""
     alarms.run(wake, "ana", name="tea", at_ns=alarms.time_ns + SECOND_NS)
-    with pytest.raises(
-        Exception, match=r"attempt to write|not authorized|may only read|one statement"
-    ):
+    with pytest.raises(QueryError, match="a statement that does not read is not allowed"):
         alarms.view(alarm.sly)
     assert len(alarms.rows(Alarm)) == 1
     alarms.run(wake, "ana", name="egg", at_ns=alarms.time_ns + SECOND_NS)
@@ -287,11 +285,11 @@ def test_a_replay_gives_the_same(ledger: Ledger, alarms: Ledger) -> None:
 def test_wrong_arguments_are_the_tests_mistake(ledger: Ledger) -> None:
     """A misspelt or missing argument, and a value that CBOR cannot hold, fail before signing."""
     with pytest.raises(TypeError):
-        ledger.run(pay, by="ana", source="ana", target="bo")  # type: ignore[call-arg]
+        ledger.run(pay, by="ana", source="ana", target="bo")  # type: ignore[call-arg]  # planted
     with pytest.raises(TypeError):
-        ledger.run(join, by="ana", nam="ana")  # type: ignore[call-arg]
+        ledger.run(join, by="ana", nam="ana")  # type: ignore[call-arg]  # planted
     with pytest.raises(TypeError):
-        ledger.run(join, by="ana", name=1.5)  # type: ignore[arg-type]
+        ledger.run(join, by="ana", name=1.5)  # type: ignore[arg-type]  # planted
     assert ledger.height == 2
 
 
