@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from comity.crypto import trie
 from comity.crypto.ordered import encode_key
 from comity.errors import InvariantViolated, Unavailable
 from comity.limits import UNDO_BLOCKS
@@ -18,6 +19,7 @@ from comity.model.row import RowCodec
 from comity.model.schema import TableSchema, versions_from_value
 from comity.store import ddl, tiles, tree_pages
 from comity.store.block_write import BlockWrite
+from comity.store.catalog import TableLeaf
 from comity.store.table import StoredTable
 from comity.store.tree import Tree
 from comity.store.tree_pages import SqlitePages
@@ -61,7 +63,8 @@ def take_back(connection: apsw.Connection) -> int:
     """Undo the last block in one transaction and return its height.
 
     Raises: Unavailable, when the block is the genesis or older than ``UNDO_BLOCKS``; InvariantViolated, when the state
-        that results is not the one that the block before sealed.
+        that results is not the one that the block before sealed: then nothing was undone.
+    Cost: one read of every table that the block changed.
     """
     last = connection.execute(
         "SELECT height, record FROM comity_undo ORDER BY height DESC LIMIT 1"
@@ -114,6 +117,12 @@ def _undo_table(connection: apsw.Connection, height: int, record: _TableRecord) 
     changes.update((table.codec.key(row), table.codec.row_hash(row)) for row in befores + deletes)
     update = Tree(SqlitePages(connection), number).update(changes)
     tree_pages.write(connection, update.puts, update.deletes)
+    rows = ((table.codec.key(row), table.codec.row_hash(row)) for row in table.scan())
+    sealed = None if leaf is None else TableLeaf.decode(leaf).root
+    if sealed != update.root or sealed != trie.root_of(rows):
+        raise InvariantViolated(
+            f"table {record.name} is not as block {height - 1} left it; restore a backup"
+        )
 
 
 def _cut(rows: list[Any], width: int) -> list[Any]:
