@@ -133,15 +133,12 @@ def add(name: str, scope: str) -> None:
     session = current()
     with session.ledger() as ledger:
         info = _named(session.keys, name)
-        if session.is_dry_run:
-            session.out.words(f"would add key {name} to the account that acts, as {scope}")
-            return
         new_key = keystore.unlock(session.keys, name, session.passphrase(f"key {name}"))
         message = possession_message(ledger.transport.genesis.hash, ledger.account)
         done = ledger.call(
             "members.add_key", public_key=info.public_key, scope=scope, proof=new_key.sign(message)
         )
-        session.out.data(f"+ key {name} ({scope})  block {done.height}", {"height": done.height})
+        session.done(f"+ key {name} ({scope})  block {done.height}", {"height": done.height})
 
 
 @key.command(cls=Command, writes=True, examples="comity key remove ana-phone --as ana")
@@ -151,12 +148,9 @@ def remove(name: str) -> None:
     session = current()
     known = {info.name: info.public_key for info in keystore.list_keys(session.keys)}
     public_key = known.get(name) or public_key_from(name)
-    if session.is_dry_run:
-        session.out.words(f"would remove key {public_key.hex()} from the account that acts")
-        return
     with session.ledger() as ledger:
         done = ledger.call("members.remove_key", public_key=public_key)
-        session.out.data(f"- key {name}  block {done.height}", {"height": done.height})
+        session.done(f"- key {name}  block {done.height}", {"height": done.height})
 
 
 def _tell(info: KeyInfo) -> None:

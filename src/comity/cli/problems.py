@@ -67,6 +67,11 @@ def report(error: BaseException, *, is_json: bool = False) -> int:
     return code
 
 
+def attach(error: BaseException, text: str, document: dict[str, Any], following: str) -> None:
+    """Let an error show more than its sentence: ``text``, or ``document`` as JSON, and what to do."""
+    error.__dict__["details"] = (text, document, following)
+
+
 def _kind(error: BaseException) -> tuple[str, int]:
     """Return the word and the exit code of an error."""
     if _is_named(error, "RowChanged"):
@@ -92,8 +97,9 @@ def _kind(error: BaseException) -> tuple[str, int]:
 
 def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> None:
     message = _message(error)
+    details, more, advice = getattr(error, "details", ("", {}, ""))
     code = str(getattr(error, "code", "") or word)
-    following = _NEXT.get(code, "")
+    following = advice or _NEXT.get(code, "")
     fix = str(getattr(error, "fix", "") or following)
     if is_json:
         document: dict[str, Any] = {
@@ -106,11 +112,14 @@ def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> 
                 "fix": fix or None,
                 "exit": exit_code,
             }
+            | more
         }
         click.echo(msgspec.json.encode(document).decode(), err=True)
         return
     prefix = f"{code}: " if isinstance(error, Rejected | QueryError) else ""
     _say(word, prefix + message)
+    if details:
+        click.echo(details, err=True)
     if following:
         _say("next", following)
 

@@ -78,8 +78,18 @@ class Session:
     def ledger(self) -> "Ledger":
         """Return the ledger, with the key unlocked. Raises: ConfigError, Unavailable."""
         transport = self.transport()
-        made: Ledger = import_module("comity.client.ledger").Ledger(transport, self.unlock())
+        made: Ledger = import_module("comity.client.ledger").Ledger(
+            transport, self.unlock(), is_rehearsal=self.is_dry_run
+        )
         return made
+
+    def done(self, text: str, document: dict[str, Any]) -> None:
+        """Tell what was done, or, with ``--dry-run``, what would have been."""
+        if self.is_dry_run:
+            self.out.words(f"would do: {text}")
+            self.out.words("nothing was written (--dry-run); the rules permit it as things are now")
+            text, document = "", {"dry_run": True} | document
+        self.out.data(text, document)
 
     def key_info(self) -> "KeyInfo":
         """Return the public half of the key that acts. Raises: ConfigError."""

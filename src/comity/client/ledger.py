@@ -63,6 +63,7 @@ class Ledger:
         transport: the way to the ledger; closed with this object.
         key: signs; None for reading only.
         account: who acts, when it is not the account that has ``key``.
+        is_rehearsal: rules are asked what they would say; nothing is written.
         clock: nanoseconds UTC; salts: random bytes of a length. Tests fix them.
 
     """
@@ -73,12 +74,14 @@ class Ledger:
         key: Signer | None = None,
         *,
         account: bytes | None = None,
+        is_rehearsal: bool = False,
         clock: Clock = time.time_ns,
         salts: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.transport = transport
         self._key = key
         self._account = account
+        self._is_rehearsal = is_rehearsal
         self._clock = clock
         self._salts = salts
 
@@ -162,6 +165,8 @@ class Ledger:
 
     def send(self, signed: Signed) -> Done:
         """Have a signed transaction ordered; sending it again answers the same. Raises: as ``call``."""
+        if self._is_rehearsal:
+            return self.done(self.transport.rehearse(signed.data))
         return self.done(self.transport.submit([signed.data])[0])
 
     def done(self, outcome: Ordered | NotOrdered) -> Done:
@@ -231,6 +236,9 @@ class Table:
         if row is None:
             raise KeyError(key)
         return row
+
+    def __len__(self) -> int:
+        return self.ledger.transport.rows_count(self.name)
 
     def find(self, key: ColumnValue | tuple[ColumnValue, ...]) -> Row | None:
         """Return the row with ``key``, or None."""
@@ -320,7 +328,7 @@ class Table:
         try:
             return self.ledger.call(action, **arguments)
         except RowChanged as error:
-            error.theirs = self.ledger.transport.rows(self.schema, [_key(key)])[0]
+            error.theirs = self.find(key)
             error.mine = mine
             raise
 

@@ -4,12 +4,16 @@ Invariant: the error holds the receipt's own data; its words come from the appli
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from comity.client.transport import Explanation, LiveRow
+from comity.client.transport import Explanation
 from comity.errors import ComityError
 from comity.model import account
 
+if TYPE_CHECKING:
+    from comity.client.ledger import Row
+
+_HEX_DIGITS_SHOWN = 16
 ROW_CHANGED = ("comity", 6)
 
 
@@ -52,7 +56,7 @@ class RowChanged(Refused):
 
     """
 
-    theirs: LiveRow | None = None
+    theirs: "Row | None" = None
     mine: Mapping[str, Any] | None = None
 
 
@@ -80,5 +84,5 @@ def _account(value: bytes, name_of: Callable[[bytes], str | None]) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, bytes):
-        return value.hex()
+        return value.hex()[:_HEX_DIGITS_SHOWN]
     return "none" if value is None else str(value)

@@ -122,6 +122,9 @@ class Transport(Protocol):
     def submit(self, transactions: Sequence[bytes]) -> list[Ordered | NotOrdered]:
         """Have signed transactions ordered; return one answer each, in order, once they are final."""
 
+    def rehearse(self, transaction: bytes) -> Ordered | NotOrdered:
+        """Return what would become of a signed transaction now; nothing is written."""
+
     def outcome(self, identifier: bytes) -> Ordered | None:
         """Return what became of a transaction id, or None when no block holds it."""
 
@@ -142,6 +145,9 @@ class Transport(Protocol):
 
     def explain(self, receipt: Receipt) -> Explanation:
         """Return a refusal in the words of its application."""
+
+    def rows_count(self, table: str) -> int:
+        """Return how many rows a table has."""
 
     def name_of(self, account: bytes) -> str | None:
         """Return the name of a member, or None."""

@@ -4,6 +4,7 @@ Invariant: reading takes no lock and loads no application; the writer, with its 
 first ``submit`` and kept until ``close``.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ import apsw
 
 from comity.client.transport import Explanation, NotOrdered, Ordered, Parameters, Tip
 from comity.engine import port
-from comity.errors import ConfigError, QueryError
+from comity.errors import ConfigError, QueryError, Rejected
 from comity.model.column import ColumnValue
 from comity.model.genesis import Genesis
 from comity.model.names import split_action
@@ -21,10 +22,12 @@ from comity.model.receipt import Receipt, unpack_stored
 from comity.model.schema import TableSchema
 from comity.node.folder import Folder
 from comity.query.answer import Answer
+from comity.query.asof import newest_schema, versions_of
 from comity.query.guard import connect
-from comity.query.history import RowHistory, row_history
+from comity.query.history import Event, RowHistory, event_at, row_history
 from comity.query.process import QueryProcess
 from comity.query.rows import FoundRow, rows_of, schema_of
+from comity.store.catalog import TableLeaf
 from comity.store.log import Log
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ _TIP = (
     " ORDER BY height DESC LIMIT 1"
 )
 _OUTCOME = "SELECT height, position, receipt FROM comity_transaction WHERE id = ?"
+_LEAF = "SELECT leaf FROM comity_table WHERE name = ? AND leaf IS NOT NULL"
 _NAME = "SELECT name FROM members__member WHERE account = ?"
 _ACCOUNT = "SELECT account FROM members__member WHERE name = ?"
 _KEY = "SELECT account FROM comity_key WHERE key = ?"
@@ -109,6 +113,28 @@ class LocalTransport:
             )
         return answers
 
+    def rehearse(self, transaction: bytes) -> Ordered | NotOrdered:
+        """Return what would become of a signed transaction now; nothing is written."""
+        machine, now_ns = self.open_writer().machine, time.time_ns()
+        try:
+            checked = machine.check(transaction, now_ns)
+        except Rejected as error:
+            return NotOrdered(code=error.code, message=str(error))
+        prepared = machine.prepare([checked], now_ns, self.folder.read_key().key_id)
+        if prepared.candidate is None or not prepared.candidate.outcomes:
+            left = prepared.left_out[0] if prepared.left_out else None
+            code, message = ("not-due", "the next block is not due yet") if left is None else (
+                left.code, left.message
+            )  # fmt: skip
+            return NotOrdered(code=code, message=message, waits=left is None or left.waits)
+        outcome = prepared.candidate.outcomes[0]
+        return Ordered(
+            identifier=checked.identifier,
+            height=prepared.candidate.height,
+            position=outcome.position,
+            receipt=outcome.receipt,
+        )
+
     def outcome(self, identifier: bytes) -> Ordered | None:
         """Return what became of a transaction id, or None when no block holds it."""
         found = _find(self.connection, _OUTCOME, (identifier,))
@@ -131,6 +157,14 @@ class LocalTransport:
     def history(self, table: str, key: Sequence[ColumnValue]) -> RowHistory:
         """Return the life of a row. Raises: QueryError."""
         return row_history(self.connection, table, key)
+
+    def schema_ever(self, table: str) -> TableSchema:
+        """Return the newest schema of a table, also of one that was dropped. Raises: QueryError."""
+        return newest_schema(versions_of(self.connection, table))
+
+    def event(self, position: int) -> Event:
+        """Return who made the log entry at a position, and when."""
+        return event_at(self.connection, position)
 
     def sql(self, query: str, parameters: Parameters, height: int | None) -> Answer:
         """Return the answer to a read-only query, in a process of its own. Raises: QueryError."""
@@ -172,6 +206,11 @@ class LocalTransport:
             fields=receipt.fields,
             accounts=accounts,
         )
+
+    def rows_count(self, table: str) -> int:
+        """Return how many rows a table has, as its entry in the catalog says."""
+        found = _find(self.connection, _LEAF, (table,))
+        return 0 if found is None else TableLeaf.decode(found[0]).row_count
 
     def name_of(self, account: bytes) -> str | None:
         """Return the name of a member, or None."""

@@ -206,6 +206,11 @@ def _cells(
     )
 
 
+def event_at(connection: apsw.Connection, position: int) -> Event:
+    """Return the event at a log position. Raises: InvariantViolated, when the log lacks it."""
+    return _Log(connection).event(position)
+
+
 class _Log:
     """Looks events up by their log position, and each block's time once."""
 

@@ -1,0 +1,240 @@
+"""``comity member``: who belongs to the ledger, how others join, who may what.
+
+Invariant: an invitation's private half is written once, to standard output, and is kept nowhere.
+"""
+
+import os
+import time
+from typing import Any
+
+import click
+
+from comity.cli.group import Command, LazyGroup
+from comity.cli.names import account_from, duration_ns, public_key_from, shown_time
+from comity.cli.output import pairs, table
+from comity.cli.session import current
+from comity.client.invitation import Invitation
+from comity.client.ledger import Done
+from comity.errors import ConfigError, Malformed
+from comity.limits import SEED_BYTES
+from comity.model.account import to_text
+
+_MEMBERS_MAX = 1_000  # listed at once
+_KEYS = "SELECT lower(hex(key)), scope FROM comity_key WHERE account = ? ORDER BY scope DESC, key"
+
+
+@click.group(
+    cls=LazyGroup,
+    short_help="Invite, admit and list members, give roles.",
+    examples="""
+    comity member ls
+    comity member invite --role buyer --expires 7d
+    comity member join cmi1... --name bo --as bo
+    comity member role give bo buyer
+    """,
+)
+def member() -> None:
+    """Invite, admit and list members, give and take roles."""
+
+
+@member.command(cls=Command, examples="comity member ls --json")
+def ls() -> None:
+    """List the members with their roles."""
+    session = current()
+    found = session.transport().view("members.ls", {"limit": _MEMBERS_MAX})
+    rows = [
+        (one["name"], ", ".join(one["roles"]), one["status"], to_text(one["account"]))
+        for one in found
+    ]
+    session.out.data(
+        table(("name", "roles", "status", "account"), rows), [_document(one) for one in found]
+    )
+
+
+@member.command(cls=Command, examples="comity member show bo")
+@click.argument("name")
+def show(name: str) -> None:
+    """Show a member (name or account): roles, standing, keys."""
+    session = current()
+    transport = session.transport()
+    found = transport.view("members.whoami", {"account": account_from(name, transport)})
+    answer = transport.sql(_KEYS, (found["account"],), None)
+    keys = [(str(key), str(scope)) for key, scope in answer.rows]
+    document = _document(found)
+    lines = [(label.replace("_", " "), _text(value)) for label, value in document.items()]
+    lines += [(f"key ({scope})", key) for key, scope in keys]
+    listed = [{"public_key": key, "scope": scope} for key, scope in keys]
+    session.out.data(pairs(lines), document | {"keys": listed})
+
+
+@member.command(
+    cls=Command, writes=True, examples="comity member invite --role buyer --uses 3 --expires 7d"
+)
+@click.option("--role", metavar="R", help="That each guest gets; only an admin may offer one.")
+@click.option("--uses", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--expires", default="7d", show_default=True, metavar="TIME", help="Such as 12h or 7d."
+)
+def invite(role: str | None, uses: int, expires: str) -> None:
+    """Make an invitation; whoever has it can join."""
+    session = current()
+    until_ns = time.time_ns() + duration_ns(expires)
+    with session.ledger() as ledger:
+        made = Invitation.of(os.urandom(SEED_BYTES), ledger.transport.genesis.hash)
+        done = ledger.call(
+            "members.invite",
+            public_key=made.public_key,
+            expires_ns=until_ns,
+            uses=uses,
+            **({} if role is None else {"role": role}),
+        )
+        word = made.to_text()
+        session.done(word, {"invitation": word, "height": done.height})
+        session.out.words(
+            f"note  {uses} {'use' if uses == 1 else 'uses'}, until {shown_time(until_ns)}; whoever"
+            f" has it can join{f' as {role}' if role else ''}: comity member join {word} --name NAME"
+        )
+
+
+@member.command(
+    cls=Command,
+    writes=True,
+    examples="""
+    comity key new bo --keys bo-keys
+    comity member join cmi1... --name bo --keys bo-keys
+    """,
+)
+@click.argument("invitation", required=False)
+@click.option("--name", required=True, metavar="NAME", help="The name that others see.")
+def join(invitation: str | None, name: str) -> None:
+    """Become a member with the key that acts; without INVITATION where the ledger admits anybody."""
+    session = current()
+    with session.ledger() as ledger:
+        arguments: dict[str, Any] = {"name": name}
+        if invitation is not None:
+            genesis = ledger.transport.genesis
+            try:
+                used = Invitation.from_text(invitation)
+            except Malformed as error:
+                raise ConfigError(f"invitation: {error}; ask for it again") from error
+            if not used.is_for(genesis.hash):
+                raise ConfigError(f"the invitation is to another ledger than {genesis.chain_id}")
+            proof = used.proof(genesis.hash, session.key_info().account_id)
+            arguments |= {"invitation": used.public_key, "proof": proof}
+        _tell(f"+ {name} joined", ledger.join("members.join", **arguments))
+
+
+@member.command(
+    cls=Command, writes=True, examples="comity member admit bo 3b6a27bc... --role buyer"
+)
+@click.argument("name")
+@click.argument("public_key")
+@click.option("--role", metavar="R", help="That the member gets.")
+def admit(name: str, public_key: str, role: str | None) -> None:
+    """Make the holder of PUBLIC_KEY a member; for admins."""
+    arguments: dict[str, Any] = {"name": name, "public_key": public_key_from(public_key)}
+    if role is not None:
+        arguments["role"] = role
+    with current().ledger() as ledger:
+        _tell(f"+ {name}", ledger.call("members.admit", **arguments))
+
+
+@member.command(
+    cls=Command,
+    writes=True,
+    examples="""
+    comity member role give bo buyer
+    comity member role take bo buyer
+    """,
+)
+@click.argument("verb", type=click.Choice(["give", "take"]))
+@click.argument("name")
+@click.argument("role_name", metavar="ROLE")
+def role(verb: str, name: str, role_name: str) -> None:
+    """Give a role to a member, or take it; for admins."""
+    with current().ledger() as ledger:
+        account = account_from(name, ledger.transport)
+        done = ledger.call(f"members.{verb}_role", account=account, role=role_name)
+        _tell(f"{'+' if verb == 'give' else '-'} {name}: {role_name}", done)
+
+
+@member.command(cls=Command, writes=True, examples="comity member suspend bo")
+@click.argument("name")
+def suspend(name: str) -> None:
+    """Let a member sign nothing until restored; for admins."""
+    with current().ledger() as ledger:
+        account = account_from(name, ledger.transport)
+        _tell(f"- {name} suspended", ledger.call("members.suspend", account=account))
+
+
+@member.command(cls=Command, writes=True, examples="comity member restore bo")
+@click.argument("name")
+def restore(name: str) -> None:
+    """Let a suspended member sign again; for admins."""
+    with current().ledger() as ledger:
+        account = account_from(name, ledger.transport)
+        _tell(f"+ {name} restored", ledger.call("members.restore", account=account))
+
+
+@member.command(cls=Command, writes=True, examples="comity member rename Roberta --as bo")
+@click.argument("name")
+def rename(name: str) -> None:
+    """Take another name."""
+    with current().ledger() as ledger:
+        _tell(f"~ now named {name}", ledger.call("members.rename", name=name))
+
+
+@member.command(cls=Command, writes=True, examples="comity member withdraw 9f3c...")
+@click.argument("invitation")
+def withdraw(invitation: str) -> None:
+    """Let an invitation (its word, or its public key) be of no more use."""
+    if invitation.startswith("cmi1"):
+        public_key = Invitation.from_text(invitation).public_key
+    else:
+        public_key = public_key_from(invitation)
+    with current().ledger() as ledger:
+        done = ledger.call("members.withdraw", public_key=public_key)
+        _tell("- invitation withdrawn", done)
+
+
+@member.command(cls=Command, examples="comity member invitations")
+def invitations() -> None:
+    """List the invitations, by their public halves."""
+    session = current()
+    found = session.transport().view("members.invitations", {"limit": _MEMBERS_MAX})
+    documents = [
+        {
+            "public_key": one.public_key.hex(),
+            "role": one.role,
+            "uses_left": one.uses_left,
+            "expires": shown_time(one.expires_ns),
+            "inviter": to_text(one.inviter),
+        }
+        for one in found
+    ]
+    rows = [[_text(value) for value in document.values()] for document in documents]
+    session.out.data(
+        table(("public key", "role", "uses left", "expires", "inviter"), rows) if rows else "",
+        documents,
+    )
+
+
+def _document(one: dict[str, Any]) -> dict[str, Any]:
+    by = one["admitted_by"]
+    return dict(one) | {
+        "account": to_text(one["account"]),
+        "admitted_by": None if by is None else to_text(by),
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
+
+
+def _tell(words: str, done: Done) -> None:
+    current().done(
+        f"{words}  block {done.height}  transaction {done.identifier.hex()[:12]}",
+        {"height": done.height, "transaction": done.identifier.hex()},
+    )
