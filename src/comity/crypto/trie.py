@@ -171,14 +171,12 @@ def path_from_value(value: object) -> PathProof | None:
     match value:
         case None:
             return None
-        case [bytes(key), bytes(row_hash), [*bits], bytes(siblings)] if len(
-            row_hash
-        ) == HASH_BYTES and len(siblings) == HASH_BYTES * len(bits):
-            starts = range(0, len(siblings), HASH_BYTES)
-            hashes = [siblings[start : start + HASH_BYTES] for start in starts]
-            return PathProof(key, row_hash, tuple(zip(map(_bit, bits), hashes, strict=True)))
-        case _:
-            raise ProofInvalid("state proof: not [key, row hash, [bit...], sibling hashes]")
+        case [bytes(key), bytes(row_hash), [*bits], bytes(siblings)]:
+            if [len(row_hash), len(siblings)] == [HASH_BYTES, HASH_BYTES * len(bits)]:
+                starts = range(0, len(siblings), HASH_BYTES)
+                hashes = [siblings[start : start + HASH_BYTES] for start in starts]
+                return PathProof(key, row_hash, tuple(zip(map(_bit, bits), hashes, strict=True)))
+    raise ProofInvalid("state proof: not [key, row hash, [bit...], sibling hashes]")
 
 
 def _bit(value: object) -> int:

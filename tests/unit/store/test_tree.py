@@ -58,6 +58,7 @@ def test_a_tree_without_rows_has_the_empty_root_and_no_page(connection: apsw.Con
     commit(connection, tree, tree.update(rows))
     commit(connection, tree, tree.update(dict.fromkeys(rows)))
     assert tree.root == EMPTY_ROOT
+    assert Tree(tree._source, 1).root == EMPTY_ROOT
     assert connection.execute("SELECT count(*) FROM comity_tree").get == 0
 
 
@@ -296,14 +297,18 @@ def test_the_check_finds_wrong_bits_under_right_hashes(
     assert (fault is None) == (bits == (1, 0))
 
 
-def test_an_emptied_table_is_empty_when_it_is_opened_again(connection: apsw.Connection) -> None:
-    """No page that was cached outlives its removal."""
+def test_a_table_that_shrinks_reads_as_it_is(connection: apsw.Connection) -> None:
+    """No page that was cached outlives its change or removal, down to the last row."""
+    connection.execute("PRAGMA synchronous = OFF")
     pages = SqlitePages(connection)
-    rows = some_rows(500)
-    tree = Tree(pages, 1)
+    rows = some_rows(60)
+    tree = Tree(pages, 1, 4)
     commit(connection, tree, tree.update(rows))
-    commit(connection, tree, tree.update(dict.fromkeys(rows)))
-    assert Tree(pages, 1).root == EMPTY_ROOT
+    for key in list(rows):
+        commit(connection, tree, tree.update({key: None}))
+        del rows[key]
+        assert Tree(pages, 1, 4).root == tree.root == root_of(sorted(rows.items()))
+        assert check(tree, sorted(rows.items())) is None
 
 
 def test_upper_pages_are_cached_and_the_cache_is_bounded(
