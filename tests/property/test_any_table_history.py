@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from comity.apps.members import app as members
 from comity.apps.tables import app as tables
+from comity.apps.tables import views
+from comity.apps.tables.actions import add, change, create, remove
 from comity.apps.tables.errors import NotRowOwner, RuleRefused
 from comity.sdk import BadRow, Refusal, RowChanged, RowExists, RowNotFound
-from tests.unit.apps.small_ledger import SmallLedger, account_of
+from comity.testing import Ledger, PlannedCall, call
 
 PEOPLE = ("ana", "bo", "carla")  # ana makes the table
 KEYS = ("a", "b", "c")
@@ -73,16 +75,14 @@ class Model:
         self.rows: dict[str, Held] = {}
         self.versions = 0
 
-    def transaction(
-        self, by: str, steps: list[Step], seen: list[int]
-    ) -> tuple[int, type[Refusal]] | None:
-        """Return the index and kind of the refusal, or None; a refusal takes all back."""
+    def transaction(self, by: str, steps: list[Step], seen: list[int]) -> type[Refusal] | None:
+        """Return how a transaction is refused, if it is; a refusal takes all back."""
         before = dict(self.rows)
-        for at, (step, version) in enumerate(zip(steps, seen, strict=True)):
+        for step, version in zip(steps, seen, strict=True):
             refusal = self.refusal(by, step, version)
             if refusal is not None:
                 self.rows = before
-                return at, refusal
+                return refusal
             self.apply(by, step)
         for key, row in before.items():
             now = self.rows.get(key)
@@ -121,9 +121,9 @@ class Signers:
     def __init__(self) -> None:
         self.seen: dict[str, list[tuple[int, bytes]]] = {key: [(0, bytes(8))] for key in KEYS}
 
-    def note(self, model: Model, ledger: SmallLedger) -> None:
+    def note(self, model: Model, ledger: Ledger) -> None:
         """Read the table as the last block left it."""
-        for row in ledger.view("tables.rows", table="t")["rows"]:
+        for row in ledger.view(views.rows, table="t")["rows"]:
             held = model.rows[row["values"]["code"]]
             self.seen[row["values"]["code"]].append((held.version, row["seen"]))
 
@@ -133,54 +133,46 @@ class Signers:
         return versions[max(0, len(versions) - 1 - step.behind)]
 
 
-def call_of(step: Step, row_hash: bytes) -> tuple[str, dict[str, Any]]:
+def call_of(step: Step, row_hash: bytes) -> PlannedCall[Any]:
     """Return a step as a call."""
-    arguments: dict[str, Any] = {"table": "t"}
-    if step.verb == "remove":
-        arguments["keys"] = [[step.key]]
-    else:
-        arguments["rows"] = [[step.key, step.note]]
-    if step.verb != "add":
-        arguments["seen"] = [row_hash]
-    return f"tables.{step.verb}", arguments
+    if step.verb == "add":
+        return call(add, table="t", rows=[[step.key, step.note]])
+    if step.verb == "change":
+        return call(change, table="t", rows=[[step.key, step.note]], seen=[row_hash])
+    return call(remove, table="t", keys=[[step.key]], seen=[row_hash])
 
 
 @pytest.mark.parametrize("preset", RIGHTS)
 @settings(max_examples=30)
 @given(blocks=BLOCKS)
 def test_any_history_is_what_the_rules_say(
-    preset: str, blocks: list[list[tuple[str, list[Step]]]]
+    preset: Any, blocks: list[list[tuple[str, list[Step]]]]
 ) -> None:
     """Receipts, rows and owners are the model's, and a refused transaction leaves no trace."""
-    ledger = SmallLedger([members, tables], {name: ["admin"] for name in PEOPLE})
-    ledger.call(PEOPLE[0], "tables.create", schema=SCHEMA, preset=preset)
+    ledger = Ledger(members, tables, founders=PEOPLE)
+    ledger.run(create, PEOPLE[0], schema=SCHEMA, preset=preset)
     model, signers = Model(preset), Signers()
     for block in blocks:
         rows, leaf = dict(model.rows), ledger.store.leaves["t"]
-        signed, expected = [], []
+        planned, expected = [], []
         for by, steps in block:
             seen = [signers.version(step) for step in steps]
             calls = [call_of(step, digest) for step, (_, digest) in zip(steps, seen, strict=True)]
-            signed.append(ledger.transaction(by, calls))
+            planned.append((by, calls))
             expected.append(model.transaction(by, steps, [version for version, _ in seen]))
-        receipts = ledger.block(*signed)
-        for receipt, outcome in zip(receipts, expected, strict=True):
-            if outcome is None:
-                assert receipt.is_ok, receipt
-            else:
-                at, refusal = outcome
-                event(refusal.__name__)
-                assert (receipt.call_index, receipt.app, receipt.code) == (
-                    *(at, refusal.app),
-                    refusal.code,
-                )
+        outcomes = ledger.block(planned)
+        kinds = [type(one) if isinstance(one, Refusal) else None for one in outcomes]
+        assert kinds == expected
+        for kind in dict.fromkeys(kinds):
+            event(str(kind))
         found = ledger.store.connection.execute("SELECT code, _owner, note FROM t").fetchall()
         assert found == [
-            (key, account_of(row.owner), row.note) for key, row in sorted(model.rows.items())
+            (key, ledger.account(row.owner), row.note) for key, row in sorted(model.rows.items())
         ]
         if model.rows == rows:
             assert ledger.store.leaves["t"] == leaf
         signers.note(model, ledger)
+    ledger.check_replay()
     ledger.close()
 
 
@@ -197,24 +189,23 @@ def test_any_history_is_what_the_rules_say(
 )
 def test_any_numbered_row_has_a_number_of_its_own(blocks: list[list[list[int | None]]]) -> None:
     """Numbers that the ledger gives rise, and none was ever given or brought along before."""
-    ledger = SmallLedger([members, tables], {"ana": ["admin"]})
+    ledger = Ledger(members, tables, founders=["ana"])
     key = {"name": "id", "type": "integer", "required": True}
     schema = {"name": "t", "columns": [key], "key": ["id"]}
-    ledger.call("ana", "tables.create", schema=schema, preset="append-only", is_numbered=True)
+    ledger.run(create, "ana", schema=schema, preset="append-only", is_numbered=True)
     used: list[int] = []
     for block in blocks:
-        calls = [("tables.add", {"table": "t", "rows": [[key] for key in keys]}) for keys in block]
-        for keys, receipt in zip(
-            block, ledger.block(*[ledger.transaction("ana", [call]) for call in calls]), strict=True
-        ):
-            if receipt.is_ok:
-                given_numbers = iter(receipt.results[0])
+        calls = [call(add, table="t", rows=[[key] for key in keys]) for keys in block]
+        outcomes = ledger.block([("ana", one) for one in calls])
+        for keys, outcome in zip(block, outcomes, strict=True):
+            if not isinstance(outcome, Refusal):
+                numbers = iter(outcome)
                 for brought in keys:
-                    number = next(given_numbers) if brought is None else brought
+                    number = next(numbers) if brought is None else brought
                     assert number not in used
                     assert brought is not None or number == max([0, *used]) + 1
                     used.append(number)
-                assert list(given_numbers) == []
+                assert list(numbers) == []
     rows = ledger.store.connection.execute("SELECT id FROM t").fetchall()
     assert [number for (number,) in rows] == sorted(used)
     ledger.close()

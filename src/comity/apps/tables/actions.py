@@ -185,13 +185,13 @@ def _numbered(ctx: Context, placing: Placing, rows: list[Values], given: list[in
         if number is None:
             number = last + 1
             given.append(number)
-            values = [*values[:at], number, *values[at + 1 :]]  # noqa: PLW2901
         elif type(number) is not int:
-            raise BadRow(table=placing.table, column="", problem="a number is an integer")
+            column = placing.names[at]
+            raise BadRow(table=placing.table, column=column, problem="a whole number is needed")
         elif number > last + ROWS_MAX:
             raise NumberTooHigh(table=placing.table, number=number, number_max=last + ROWS_MAX)
         last = max(last, number)
-        numbered.append(values)
+        numbered.append([*values[:at], number, *values[at + 1 :]])
     if last > counter.last:
         ctx.db.put(replace(counter, last=last))
     return numbered

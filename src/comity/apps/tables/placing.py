@@ -20,7 +20,7 @@ class Placing:
     """
 
     def __init__(self, schema: TableSchema, columns: list[str] | None) -> None:
-        names = [column.name for column in schema.columns]
+        self.names = names = [column.name for column in schema.columns]
         wanted = names if columns is None else columns
         for name in wanted:
             if name not in names:

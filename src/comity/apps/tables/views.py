@@ -6,6 +6,7 @@ Invariant: every answer has a bound; where more may follow, it says the key to g
 from comity.apps.tables.rights import key_text, rule_of, sentences
 from comity.apps.tables.tables import Rule, TableName, app
 from comity.sdk import (
+    BadArgument,
     Count,
     Document,
     Reader,
@@ -56,10 +57,11 @@ def rows(db: Reader, table: TableName, after: Values | None = None, limit: Count
         limit: rows, at most.
 
     Returns: ``rows``, and ``next``, which is null behind the last page.
-    Raises: TableNotFound.
+    Raises: TableNotFound, BadArgument.
     """
     rule_of(db, table)
     shared = db.table(table)
+    _check_key(shared.schema, after)
     found = shared.range(() if after is None else tuple(after), limit=limit + 1)
     page = [row for row in found if _key_of(shared.schema, row) != after][:limit]
     return {
@@ -72,14 +74,22 @@ def rows(db: Reader, table: TableName, after: Values | None = None, limit: Count
 def row(db: Reader, table: TableName, key: Values) -> Document:
     """Return one row, with its owner and the row hash to name as seen.
 
-    Raises: TableNotFound, RowNotFound, BadRow.
+    Raises: TableNotFound, BadArgument, RowNotFound.
     """
     rule_of(db, table)
     shared = db.table(table)
+    _check_key(shared.schema, key)
     found = shared.get(tuple(key))
     if found is None:
         raise RowNotFound(table=table, key=key_text(key))
     return _row_document(shared.schema, found)
+
+
+def _check_key(schema: TableSchema, key: Values | None) -> None:
+    types = [column.type.python_type for column in schema.key_columns]
+    if key is not None and [type(value) for value in key] != types:
+        problem = f"the key is {', '.join(schema.key)}, each of its type"
+        raise BadArgument(argument="key", problem=problem)
 
 
 def _key_of(schema: TableSchema, row: SharedRow) -> list[object]:
