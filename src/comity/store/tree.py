@@ -99,7 +99,7 @@ class Tree:
         return TreeUpdate(
             self._root,
             root,
-            {self._base | number: blob for number, blob in sorted(batch.puts.items())},
+            {self._base | number: batch.puts[number] for number in sorted(batch.puts)},
             tuple(self._base | number for number in sorted(batch.deletes)),
             batch.next_page,
             batch.rows_delta,

@@ -92,7 +92,8 @@ class SqlitePages:
             if row is None:
                 return None
             blob = row[0]
-            self._keep(page_id, blob)
+            if blob[-2]:
+                self._keep(page_id, blob)
         return blob
 
     @contextmanager
@@ -113,7 +114,8 @@ class SqlitePages:
                 else:
                     blob.reopen(page_id)
                 page = blob.read()
-                self._keep(page_id, page)
+                if page[-2]:
+                    self._keep(page_id, page)
             return page
 
         try:
@@ -132,14 +134,14 @@ class SqlitePages:
     def adopt(self, puts: Mapping[int, bytes], deletes: Iterable[int]) -> None:
         """Bring the cache up to date with what was committed."""
         for page_id, blob in puts.items():
-            self._keep(page_id, blob)
+            if blob[-2]:
+                self._keep(page_id, blob)
+            elif page_id in self._cache:
+                del self._cache[page_id]
         for page_id in deletes:
             self._cache.pop(page_id, None)
 
     def _keep(self, page_id: int, blob: bytes) -> None:
-        if not blob[-2]:
-            self._cache.pop(page_id, None)
-            return
         if len(self._cache) >= TREE_CACHE_PAGES_MAX and page_id not in self._cache:
             del self._cache[next(iter(self._cache))]
         self._cache[page_id] = blob
