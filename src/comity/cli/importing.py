@@ -13,6 +13,7 @@ from typing import Any
 import click
 import msgspec
 
+from comity.cli import problems
 from comity.cli.group import Command
 from comity.cli.names import shown_account
 from comity.cli.session import Session, current
@@ -76,9 +77,13 @@ def import_(file: Path, **options: Any) -> None:
     """Add the rows of FILE (CSV, TSV or JSON Lines) to a table, which is made where it is absent.
 
     An import that was interrupted goes on when it is run again: rows that are in the table already are
-    counted, not added twice. Lines that cannot be rows go to FILE.rejects.csv with their reasons.
+    counted, not added twice. Lines that cannot be rows, and rows that a rule refuses, go to
+    FILE.rejects.csv with their reasons; the exit code is then 1.
     """
-    _Import(current(), file, msgspec.convert(options, _Options)).run()
+    run = _Import(current(), file, msgspec.convert(options, _Options))
+    run.run()
+    if run.rejects:
+        click.get_current_context().exit(problems.REFUSED)
 
 
 class _Options(msgspec.Struct, frozen=True):
@@ -95,15 +100,16 @@ class _Options(msgspec.Struct, frozen=True):
 
 
 class _Import:
-    """One run of the command."""
+    """One run of the command; ``rejects`` are the lines that did not become rows."""
 
     def __init__(self, session: Session, file: Path, options: _Options) -> None:
         self._session = session
         self._path = file
         self._options = options
-        self._rows_file: RowFile = open_rows(file, options.encoding, options.delimiter)
+        with session.out.progress("read"):
+            self._rows_file: RowFile = open_rows(file, options.encoding, options.delimiter)
         self._table = check_name(options.table or to_name(file.stem), "table")
-        self._rejects = Rejects()
+        self.rejects = Rejects()
         self._begun_s = time.monotonic()
 
     def run(self) -> None:
@@ -150,7 +156,7 @@ class _Import:
         if self._session.is_dry_run:
             reader = self._session.reader()
             plan = self._plan(Importer(reader, schema, self._rows_file.names), rows)
-            self._session.out.data(_dry_words(plan, rows, self._rejects), _dry(plan, self._rejects))
+            self._session.out.data(_dry_words(plan, rows, self.rejects), _dry(plan, self.rejects))
             return
         with self._session.ledger() as ledger:
             preset = ledger.view("tables.describe", table=self._table)["preset"]
@@ -167,7 +173,8 @@ class _Import:
                 )
             return declared[self._table], {}
         key = [name.strip() for name in self._options.key.split(",")] if self._options.key else None
-        inference = infer(self._rows_file, key, self._options.date_format)
+        with self._session.out.progress("types"):
+            inference = infer(self._rows_file, key, self._options.date_format)
         for line in inference.to_preview_lines():
             self._session.out.words(line)
         self._inference: Inference = inference
@@ -179,7 +186,7 @@ class _Import:
         return {} if pattern is None else dict.fromkeys(days, pattern)
 
     def _dry_run_new(self, declaration: TableDeclaration, rows: TypedRows) -> None:
-        count = sum(1 for _ in rows.rows(self._rejects))
+        count = sum(1 for _ in rows.rows(self.rejects))
         words = f"would make table {self._table} and add {count:,} rows"
         if self._options.declaration is None:
             path = self._path.with_suffix(".table.toml")
@@ -189,7 +196,7 @@ class _Import:
                 words += f"; wrote {path} to edit, for --declaration {path}"
             else:
                 words += f"; {path} stands as it is"
-        plan = {"table": self._table, "adds": count, "rejected": len(self._rejects)}
+        plan = {"table": self._table, "adds": count, "rejected": len(self.rejects)}
         self._session.out.data(words, plan)
 
     def _send(self, ledger: Ledger, schema: TableSchema, rows: TypedRows, preset: str) -> None:
@@ -207,13 +214,13 @@ class _Import:
             there, differing = plan.same, plan.differing
             total = len(plan.adds) + len(plan.changes)
             with self._session.out.progress("import", total) as bar:
-                importer.run(plan, self._rejects, bar)
+                importer.run(plan, self.rejects, bar)
         self._tell(ledger, importer, there, differing)
 
     def _plan(self, importer: Importer, rows: TypedRows) -> Plan:
-        with self._session.out.progress("compare", 0) as bar:
-            found = rows.rows(self._rejects)
-            return importer.plan(found, self._rejects, updates=self._options.update, progress=bar)
+        with self._session.out.progress("compare") as bar:
+            found = rows.rows(self.rejects)
+            return importer.plan(found, self.rejects, updates=self._options.update, progress=bar)
 
     def _send_numbered(self, ledger: Ledger, importer: Importer, rows: TypedRows) -> int:
         """Send rows that the ledger numbers; return how many it had from an earlier run."""
@@ -221,9 +228,9 @@ class _Import:
         journal = Journal(self._session.node / JOURNALS / f"{self._table}-{digest}.journal")
         if self._options.again:
             journal.remove()
-        found: list[tuple[int, Values]] = list(rows.rows(self._rejects))
+        found: list[tuple[int, Values]] = list(rows.rows(self.rejects))
         with self._session.out.progress("import", len(found)) as bar:
-            there = importer.run_numbered(found, journal, self._rejects, time.time_ns(), bar)
+            there = importer.run_numbered(found, journal, self.rejects, time.time_ns(), bar)
         if there:
             self._session.out.words(
                 f"note  {journal.path} tells that {there:,} of these rows were added by an earlier"
@@ -248,12 +255,12 @@ class _Import:
     def _tell(self, ledger: Ledger, importer: Importer, there: int, differing: int) -> None:
         result, out, tip = importer.result, self._session.out, ledger.tip()
         seconds = time.monotonic() - self._begun_s
-        if self._rejects:
+        if self.rejects:
             path = rejects_path(self._path)
-            write_rejects(path, self._rows_file.titles, self._rejects)
-            first = self._rejects[0]
+            write_rejects(path, self._rows_file.titles, self.rejects)
+            first = self.rejects[0]
             out.words(
-                f"rejected {len(self._rejects):,} lines, the first is line {first.line}:"
+                f"rejected {len(self.rejects):,} lines, the first is line {first.line}:"
                 f" {first.reason}; all in {path}"
             )
         if differing:
@@ -262,10 +269,12 @@ class _Import:
             out.words(f"note  {there:,} rows were there already, {result.added:,} were added now")
         counts = (
             f"+{result.added:,} added  ~{result.changed:,} changed  ={there:,} same"
-            f"  !{len(self._rejects):,} rejected"
+            f"  !{len(self.rejects):,} rejected"
         )
         from_, to = result.first_height, result.last_height
-        blocks = "" if from_ is None else f"  blocks {from_} to {to}"
+        blocks = (
+            "" if from_ is None else f"  block {to}" if from_ == to else f"  blocks {from_} to {to}"
+        )
         out.data(
             f"{self._table}  {counts}{blocks}  app hash {tip.app_hash.hex()[:12]}"
             f"  in {seconds:.1f} s",
@@ -275,7 +284,7 @@ class _Import:
                 "changed": result.changed,
                 "same": there,
                 "differing": differing,
-                "rejected": len(self._rejects),
+                "rejected": len(self.rejects),
                 "transactions": result.transactions,
                 "height": tip.height,
                 "app_hash": tip.app_hash.hex(),

@@ -110,16 +110,23 @@ def join(invitation: str | None, name: str) -> None:
     """Become a member with the key that acts; without INVITATION where the ledger admits anybody."""
     session = current()
     with session.ledger() as ledger:
+        transport, info = ledger.transport, session.key_info()
+        member_of = transport.account_of_key(info.public_key)
+        if member_of is not None:
+            raise ConfigError(
+                f"key {info.name} belongs to member {transport.name_of(member_of)} already; join"
+                " with another key: comity key new NAME, then --as NAME"
+            )
         arguments: dict[str, Any] = {"name": name}
         if invitation is not None:
-            genesis = ledger.transport.genesis
+            genesis = transport.genesis
             try:
                 used = Invitation.from_text(invitation)
             except Malformed as error:
                 raise ConfigError(f"invitation: {error}; ask for it again") from error
             if not used.is_for(genesis.hash):
                 raise ConfigError(f"the invitation is to another ledger than {genesis.chain_id}")
-            proof = used.proof(genesis.hash, session.key_info().account_id)
+            proof = used.proof(genesis.hash, info.account_id)
             arguments |= {"invitation": used.public_key, "proof": proof}
         _tell(f"+ {name} joined", ledger.join("members.join", **arguments))
 

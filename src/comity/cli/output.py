@@ -43,9 +43,14 @@ class Output:
             click.echo(text, err=True)
 
     @contextmanager
-    def progress(self, title: str, total: int) -> Iterator[Bar]:
-        """Show progress while the block runs: a bar on a terminal, else a line now and then."""
-        if self.is_quiet or total <= 0:
+    def progress(self, title: str, total: int | None = None) -> Iterator[Bar]:
+        """Show progress while the block runs: a bar on a terminal, else a line now and then.
+
+        Args:
+            total: how many there will be; None where nobody knows.
+
+        """
+        if self.is_quiet or total == 0:
             yield _silent
         elif sys.stderr.isatty():
             yield from _bar(title, total)
@@ -60,7 +65,7 @@ def _silent(done: int, total: int | None = None) -> None:
 class _Lines:
     """Plain lines of progress, the first after a while."""
 
-    def __init__(self, title: str, total: int) -> None:
+    def __init__(self, title: str, total: int | None) -> None:
         self._title = title
         self._total = total
         self._next = monotonic() + _PLAIN_EVERY_S
@@ -69,10 +74,11 @@ class _Lines:
         if monotonic() >= self._next:
             self._next = monotonic() + _PLAIN_EVERY_S
             self._total = total or self._total
-            click.echo(f"{self._title}  {done:,} of {self._total:,}", err=True)
+            of = "" if self._total is None else f" of {self._total:,}"
+            click.echo(f"{self._title}  {done:,}{of}", err=True)
 
 
-def _bar(title: str, total: int) -> Iterator[Bar]:
+def _bar(title: str, total: int | None) -> Iterator[Bar]:
     progress = import_module("rich.progress")
     console = import_module("rich.console").Console(stderr=True)
     columns = (

@@ -19,8 +19,9 @@ from comity.client.files.rejects import Rejects
 from comity.client.files.row_file import open_rows
 from comity.client.files.typed_rows import TypedRows
 from comity.client.files.values import from_text, to_json, to_text
-from comity.client.ledger import Done, Row, Table
+from comity.client.ledger import Done, Table
 from comity.client.refused import RowChanged
+from comity.client.row import Row
 from comity.errors import ConfigError, Malformed, QueryError
 from comity.limits import ROWS_PER_CALL_MAX
 from comity.model.column import ColumnValue

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NODE_VARIABLE = "COMITY_NODE"
 KEYS_VARIABLE = "COMITY_KEYS"
 AS_VARIABLE = "COMITY_AS"
-KEYS_FOLDER = "keys"  # inside the ledger's folder
+KEYS_FOLDER = "keys"  # inside the ledger's folder, as in node.connecting
 
 
 @dataclass

@@ -14,6 +14,7 @@ from typing import Any, Self
 import msgspec
 
 from comity.client.refused import ROW_CHANGED, Refused, RowChanged
+from comity.client.row import Row
 from comity.client.signing import Signer, sign_calls, valid_until
 from comity.client.transport import (
     LiveRow,
@@ -199,28 +200,6 @@ class Ledger:
         if self._key is None:
             raise ConfigError("this ledger was opened for reading: open it with a key to sign")
         return self._key
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that was read.
-
-    Args:
-        fields: values by column, retired columns left out.
-        etag: the start of the row hash, in hex; a change names it.
-
-    """
-
-    fields: Mapping[str, ColumnValue]
-    owner: bytes | None
-    row_hash: bytes
-
-    @property
-    def etag(self) -> str:
-        """Return the first 8 bytes of the row hash in hex."""
-        return self.row_hash[:8].hex()
-
-    def __getitem__(self, column: str) -> ColumnValue:
-        return self.fields[column]
 
 
 class Table:

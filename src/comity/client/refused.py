@@ -4,14 +4,12 @@ Invariant: the error holds the receipt's own data; its words come from the appli
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from comity.client.row import Row
 from comity.client.transport import Explanation
 from comity.errors import ComityError
 from comity.model import account
-
-if TYPE_CHECKING:
-    from comity.client.ledger import Row
 
 _HEX_DIGITS_SHOWN = 16
 ROW_CHANGED = ("comity", 6)
@@ -56,7 +54,7 @@ class RowChanged(Refused):
 
     """
 
-    theirs: "Row | None" = None
+    theirs: Row | None = None
     mine: Mapping[str, Any] | None = None
 
 
