@@ -3,6 +3,7 @@
 Invariant: nothing that the store remembers is believed; everything is recomputed from the rows.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import apsw
@@ -109,7 +110,7 @@ def _inspect_history(store: Store) -> None:
         for *values, start in store.connection.execute(live):
             spans.setdefault(tuple(values), []).append((start, float("inf")))
         for values, found in spans.items():
-            for (start, end), (later, _) in zip(found, found[1:], strict=False):
+            for (start, end), (later, _) in pairwise(found):
                 need(start < end <= later, name, values, "has versions that overlap", found)
 
 

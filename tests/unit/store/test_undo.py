@@ -47,8 +47,8 @@ def test_r5_1_the_genesis_cannot_be_undone() -> None:
     [
         "UPDATE shop__item SET note = x'01' WHERE shelf = 'b'",
         "DELETE FROM shop__item WHERE shelf = 'b'",
-        "UPDATE comity_root SET leaf = (SELECT leaf FROM comity_root WHERE name = 'comity_key') "
-        "WHERE name = 'shop__item' AND height = 1",
+        """UPDATE comity_root SET leaf = (SELECT leaf FROM comity_root WHERE name = 'comity_key')
+        WHERE name = 'shop__item' AND height = 1""",
     ],
 )
 def test_an_altered_file_is_not_undone(damage: str) -> None:
