@@ -113,15 +113,11 @@ def check_column(column: Column) -> None:
 
 def check_of(column: Column) -> Check:
     """Return a function that says in words what is wrong with a value of ``column``, or None when nothing is."""
-    inner = _MAKERS[column.type.kind](column.type)
-    required = column.required
-
-    def check(value: ColumnValue) -> str | None:
-        if value is None:
-            return "a value is required" if required else None
-        return inner(value)
-
-    return check if not column.retired else _refuse_retired
+    if column.retired:
+        return _refuse_retired
+    return _MAKERS[column.type.kind](
+        column.type, "a value is required" if column.required else None
+    )
 
 
 def is_date(text: str) -> bool:
@@ -180,7 +176,10 @@ def _text_problem(text: str) -> str | None:
     return None
 
 
-def _integer(type_: ColumnType) -> Check:
+# Each maker takes the type and what is wrong with null; a check looks at the value's kind first, once.
+
+
+def _integer(type_: ColumnType, if_null: str | None) -> Check:
     least = INT64_MIN if type_.kind == "integer" else -(10**DECIMAL_DIGITS_MAX) + 1
     most = INT64_MAX if type_.kind == "integer" else 10**DECIMAL_DIGITS_MAX - 1
     low = least if type_.minimum is None else type_.minimum
@@ -188,53 +187,67 @@ def _integer(type_: ColumnType) -> Check:
 
     def check(value: ColumnValue) -> str | None:
         if type(value) is not int:
-            return "a whole number is needed"
+            return if_null if value is None else "a whole number is needed"
         return None if low <= value <= high else f"outside {low}..{high}"
 
     return check
 
 
-def _boolean(_: ColumnType) -> Check:
-    return lambda value: None if type(value) is bool else "true or false is needed"
+def _boolean(_: ColumnType, if_null: str | None) -> Check:
+    def check(value: ColumnValue) -> str | None:
+        if type(value) is bool:
+            return None
+        return if_null if value is None else "true or false is needed"
+
+    return check
 
 
-def _text(type_: ColumnType) -> Check:
+def _text(type_: ColumnType, if_null: str | None) -> Check:
     low, high = type_.minimum or 0, type_.maximum or 0
 
     def check(value: ColumnValue) -> str | None:
         if type(value) is not str:
-            return "text is needed"
+            return if_null if value is None else "text is needed"
         if not low <= len(value) <= high:
             return f"{len(value)} characters, {low} to {high} are allowed"
         # Printable ASCII, the common case, is told without a loop.
-        if value.isascii() and value.isprintable():  # tidy: unicode-method: of ASCII, which no version changes
+        if (
+            value.isascii() and value.isprintable()
+        ):  # tidy: unicode-method: of ASCII, which no version changes
             return None
         return _text_problem(value)
 
     return check
 
 
-def _enum(type_: ColumnType) -> Check:
+def _enum(type_: ColumnType, if_null: str | None) -> Check:
     codes = dict.fromkeys(type_.values)
-    return lambda value: (
-        None if type(value) is str and value in codes else f"one of {', '.join(codes)} is needed"
-    )
+
+    def check(value: ColumnValue) -> str | None:
+        if type(value) is str and value in codes:
+            return None
+        return if_null if value is None else f"one of {', '.join(codes)} is needed"
+
+    return check
 
 
-def _date(_: ColumnType) -> Check:
-    return lambda value: (
-        None if type(value) is str and is_date(value) else "a day YYYY-MM-DD is needed"
-    )
+def _date(_: ColumnType, if_null: str | None) -> Check:
+    def check(value: ColumnValue) -> str | None:
+        if type(value) is str and is_date(value):
+            return None
+        return if_null if value is None else "a day YYYY-MM-DD is needed"
+
+    return check
 
 
-def _datetime(type_: ColumnType) -> Check:
+def _datetime(type_: ColumnType, if_null: str | None) -> Check:
     fraction = type_.scale
     sample = "2026-11-22T21:40:11" + ("." + "0" * fraction if fraction else "") + "Z"
 
     def check(value: ColumnValue) -> str | None:
         if type(value) is str and len(value) == len(sample) and _is_moment(value, fraction):
             return None
-        return f"a UTC time like {sample} is needed"
+        return if_null if value is None else f"a UTC time like {sample} is needed"
 
     return check
 
@@ -249,13 +262,13 @@ def _is_moment(text: str, fraction: int) -> bool:
     return is_date(text[:10]) and hour < 24 and minute < 60 and second < 60
 
 
-def _bytes(type_: ColumnType) -> Check:
+def _bytes(type_: ColumnType, if_null: str | None) -> Check:
     low = ACCOUNT_ID_BYTES if type_.kind == "account" else type_.minimum or 0
     high = ACCOUNT_ID_BYTES if type_.kind == "account" else type_.maximum or 0
 
     def check(value: ColumnValue) -> str | None:
         if type(value) is not bytes:
-            return "bytes are needed"
+            return if_null if value is None else "bytes are needed"
         return (
             None
             if low <= len(value) <= high
@@ -265,7 +278,7 @@ def _bytes(type_: ColumnType) -> Check:
     return check
 
 
-_MAKERS: dict[Kind, Callable[[ColumnType], Check]] = {
+_MAKERS: dict[Kind, Callable[[ColumnType, str | None], Check]] = {
     "integer": _integer,
     "decimal": _integer,
     "boolean": _boolean,
