@@ -24,7 +24,7 @@ def _refuse_tag(*_: object) -> None:
     raise Malformed("CBOR: tags are not permitted")
 
 
-# The decoder gives these tags a meaning of its own (dates, regular expressions, shared references ...) unless told not to.
+# To these tags the decoder gives a meaning of its own (dates, shared references ...) unless told not to.
 _TAG_NUMBERS = (
     *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000),
     55799,
@@ -39,7 +39,10 @@ def encode(value: Value) -> bytes:
     Cost: O(size of the value).
     """
     _check(value, NESTING_MAX + 1)
-    return _dumps(value)
+    try:
+        return _dumps(value)
+    except UnicodeEncodeError as error:
+        raise Malformed("CBOR: a lone surrogate is not text") from error
 
 
 def decode(data: bytes, *, size_max: int, depth_max: int = NESTING_MAX) -> Value:

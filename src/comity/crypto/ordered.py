@@ -58,6 +58,8 @@ def decode_key(data: bytes, kinds: Sequence[type]) -> tuple[KeyValue, ...]:
     Raises: Malformed, when ``data`` is not the encoding of such values.
 
     """
+    if len(data) > ENCODED_KEY_BYTES_MAX:
+        raise KeyTooLong(f"key: {len(data)} bytes, at most {ENCODED_KEY_BYTES_MAX} are allowed")
     values: list[KeyValue] = []
     at = 0
     for kind in kinds:
@@ -84,7 +86,10 @@ def _encode_value(value: KeyValue) -> bytes:
     if isinstance(value, str):
         if "\0" in value:
             raise Malformed("key: text with U+0000")
-        return value.encode() + _END
+        try:
+            return value.encode() + _END
+        except UnicodeEncodeError as error:
+            raise Malformed("key: a lone surrogate is not text") from error
     if isinstance(value, bytes):
         return value.replace(b"\x00", b"\x00\xff") + _END
     if type(value) is not int:

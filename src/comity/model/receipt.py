@@ -4,20 +4,22 @@ Invariant: a receipt holds numbers and typed fields, never the text of an except
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
 from comity.crypto import cbor
 from comity.crypto.hashing import TAG_RECEIPT, sha256, tagged
 from comity.errors import Malformed
-from comity.limits import SALT_BYTES
+from comity.limits import NESTING_MAX, SALT_BYTES
 
 RECEIPT_BYTES_MAX = 4 << 20
+_NESTING_MAX = NESTING_MAX + 1  # what ``cbor.encode`` writes
 _OK = 0
 _REFUSED = 1
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What became of a transaction.
 
     Args:
@@ -39,7 +41,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         return self.call_index is None
 
     def encode(self) -> bytes:
-        """Return the receipt's deterministic CBOR."""
+        """Return the receipt's deterministic CBOR. Cost: once a receipt."""
+        return self._encoded
+
+    @cached_property
+    def _encoded(self) -> bytes:
         if self.call_index is None:
             return cbor.encode([_OK, list(self.results)])
         return cbor.encode([_REFUSED, self.call_index, self.app, self.code, dict(self.fields)])
@@ -47,17 +53,14 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def decode(cls, data: bytes) -> "Receipt":
         """Return the receipt that ``data`` encodes. Raises: Malformed."""
-        value = cbor.decode(data, size_max=RECEIPT_BYTES_MAX, depth_max=32)
-        if type(value) is list and len(value) == 2 and value[0] == _OK and type(value[1]) is list:
+        value = cbor.decode(data, size_max=RECEIPT_BYTES_MAX, depth_max=_NESTING_MAX)
+        # Kinds are compared, not only values: false is 0 to Python, and another byte in CBOR.
+        kinds = [type(item) for item in value] if type(value) is list else []
+        if kinds == [int, list] and value[0] == _OK:
             return cls(results=tuple(value[1]))
-        if type(value) is list and len(value) == 5 and value[0] == _REFUSED:
+        if kinds == [int, int, str, int, dict] and value[0] == _REFUSED:
             _, call_index, app, code, fields = value
-            if (
-                type(call_index) is int
-                and type(app) is str
-                and type(code) is int
-                and type(fields) is dict
-            ):
+            if call_index >= 0 and all(type(name) is str for name in fields):
                 return cls(call_index=call_index, app=app, code=code, fields=fields)
         raise Malformed("receipt: [0, results] or [1, call, app, code, fields] is needed")
 

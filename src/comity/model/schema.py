@@ -17,6 +17,7 @@ from comity.limits import (
     ENCODED_KEY_BYTES_MAX,
     FORMAT_NUMBER,
     INDEXES_PER_TABLE_MAX,
+    INT64_MAX,
     KEY_COLUMNS_MAX,
 )
 from comity.model.column import Column, ColumnType, check_column
@@ -184,18 +185,27 @@ def schema_hash(versions: Versions) -> bytes:
 
 def versions_from_value(value: cbor.Value) -> list[tuple[int, TableSchema | None]]:
     """Return the schema versions that ``versions_value`` wrote. Raises: Malformed."""
+    if type(value) is not list:
+        raise Malformed("schema: not a list of versions")
     try:
         return [
-            (height, None if item is None else _schema_from_value(item)) for height, item in value
+            (_height(height), None if item is None else _schema_from_value(item))
+            for height, item in value
         ]
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise Malformed("schema: not a list of versions") from error
 
 
+def _height(value: cbor.Value) -> int:
+    if type(value) is not int or not 0 <= value <= INT64_MAX:
+        raise Malformed("schema: a version holds from a height on")
+    return value
+
+
 def _schema_from_value(value: cbor.Value) -> TableSchema:
     number, name, columns, key, indexes, history, is_owned, is_salted = value
     if number != FORMAT_NUMBER:
-        raise Malformed(f"schema: format {number}, this program knows {FORMAT_NUMBER}")
+        raise Malformed(f"schema: this program knows format {FORMAT_NUMBER} only")
     parsed = tuple(_column_from_value(item) for item in columns)
     schema = TableSchema(
         name=name,
@@ -213,7 +223,11 @@ def _schema_from_value(value: cbor.Value) -> TableSchema:
         is_owned=is_owned,
         is_salted=is_salted,
     )
-    if schema.to_value() != value:
+    try:
+        schema = msgspec.convert(msgspec.to_builtins(schema), TableSchema)
+    except msgspec.ValidationError as error:
+        raise Malformed("schema: a field is of another kind than it must be") from error
+    if cbor.encode(schema.to_value()) != cbor.encode(value):
         raise Malformed("schema: not canonical")
     return schema
 

@@ -61,7 +61,7 @@ def parse_table_file(text: str) -> tuple[TableDeclaration, ...]:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of a number with thousands of digits
         raise ConfigError(f"not TOML: {error}") from error
     except RecursionError as error:
         raise ConfigError("not TOML that declares tables: nested too deep") from error
