@@ -198,6 +198,7 @@ def test_two_changes_of_a_row_in_one_call_are_stale(fruit: Ledger) -> None:
         {"rows": [["apple", "red"]], "seen": [bytes(9)]},
         {"rows": [["apple", "red"]], "seen": [bytes(7)]},
         {"rows": [["red"]], "seen": [bytes(8)], "columns": ["colour"]},
+        {"rows": [["red"] * 9], "seen": [bytes(8)], "columns": ["colour"]},
         {"rows": [[]], "seen": [bytes(8)]},
     ],
 )

@@ -32,6 +32,9 @@ class Placing:
         self.ordinals = [names.index(name) for name in wanted]
         self.is_whole = self.ordinals == list(range(self.width))
         self.key_ordinals = [names.index(name) for name in schema.key]
+        self.key_places = [  # of the key's columns in a row of the call, as far as they are there
+            self.ordinals.index(at) for at in self.key_ordinals if at in self.ordinals
+        ]
         self.retired = [at for at, column in enumerate(schema.columns) if column.retired]
 
     def new(self, values: Values) -> Values:
@@ -48,11 +51,11 @@ class Placing:
         return row
 
     def key(self, values: Values) -> Values:
-        """Return the key in a row's values. Raises: BadArgument, when it is not whole."""
-        row = dict(zip(self.ordinals, values, strict=False))
-        if any(at not in row for at in self.key_ordinals):
-            raise BadArgument(argument="columns", problem="each row needs its whole key")
-        return [row[at] for at in self.key_ordinals]
+        """Return the key in a row's values. Raises: BadArgument, when it is not whole there."""
+        places = self.key_places
+        if len(places) < len(self.key_ordinals) or len(values) <= max(places):
+            raise BadArgument(argument="rows", problem="each row needs its whole key")
+        return [values[place] for place in places]
 
     def _onto(self, row: Values, values: Values) -> Values:
         if len(values) > len(self.ordinals):
