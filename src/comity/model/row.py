@@ -45,6 +45,10 @@ class RowCodec:
         )
         self.key_types = tuple(column.type.python_type for column in schema.key_columns)
         self._checks = tuple((column.name, check_of(column)) for column in schema.columns)
+        self._kinds = (
+            *(int, *([bytes] * (self.columns_at - 1))),
+            *(column.type.python_type for column in schema.columns),
+        )
 
     def key_values(self, row: StoredRow) -> tuple[KeyValue, ...]:
         """Return the key columns' values of a stored row, in key order."""
@@ -100,8 +104,16 @@ class RowCodec:
         return tuple(row)
 
     def decode(self, data: bytes) -> StoredRow:
-        """Return the stored row, of full width, that row bytes encode. Raises: Malformed."""
+        """Return the stored row, of full width, that row bytes encode. Raises: Malformed.
+
+        Kinds of values are checked, bounds are not: they may have been others when the row was written.
+        """
         value = cbor.decode(data, size_max=len(data))
-        if type(value) is not list or not self.columns_at <= len(value) <= self.width:
+        if type(value) is not list or not self.columns_at < len(value) <= self.width:
             raise Malformed(f"row of {self.schema.name!r}: wrong number of values")
+        if value[-1] is None:
+            raise Malformed(f"row of {self.schema.name!r}: nulls at the end are cut")
+        for at, (item, kind) in enumerate(zip(value, self._kinds, strict=False)):
+            if type(item) is not kind and (item is not None or at < self.columns_at):
+                raise Malformed(f"row of {self.schema.name!r}: value {at} is of another kind")
         return tuple(value) + (None,) * (self.width - len(value))
