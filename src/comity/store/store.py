@@ -21,7 +21,7 @@ from comity.store.tree_pages import SqlitePages
 
 APPLICATION_ID = 0x436F6D69  # "Comi": SQLite's header names the program that a file belongs to
 _CACHE_KIB = 64 << 10
-_WAL_PAGES_MAX = 4_000  # checkpoint after about 16 MB
+_WAL_PAGES_MAX = 4_000  # about 16 MB
 _BUSY_MS = 5_000
 _SCHEMA_TABLE = "comity_schema"
 
@@ -46,15 +46,21 @@ class Store:
         self._numbers: dict[str, int] = {}
         self._pages = SqlitePages(connection)
         self.log = Log(connection, 0)
+        self.wal_pages_max = _WAL_PAGES_MAX
+        self._wal_pages = 0
+        self._has_failed = False
+        connection.set_wal_hook(self._note_wal)
 
     @classmethod
-    def create(cls, path: str) -> "Store":
+    def create(cls, path: str, *, vfs: str | None = None) -> "Store":
         """Make an empty ledger file; ``write_block`` of height 0 gives it its genesis state.
 
+        Args:
+            vfs: SQLite's name of a file system, for tests on a simulated disk.
         Raises: ConfigError, when the file exists or its directory cannot be written.
         """
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_EXRESCODE
-        connection = _connect(path, flags)
+        connection = _connect(path, flags, vfs)
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
             raise ConfigError(f"{path} exists already; choose another folder")
         return cls._make(connection)
@@ -67,10 +73,10 @@ class Store:
         return cls._make(connection)
 
     @classmethod
-    def open(cls, path: str, *, is_writable: bool = True) -> "Store":
+    def open(cls, path: str, *, is_writable: bool = True, vfs: str | None = None) -> "Store":
         """Open an existing ledger file. Raises: ConfigError, when it is missing or no ledger of this format."""
         access = apsw.SQLITE_OPEN_READWRITE if is_writable else apsw.SQLITE_OPEN_READONLY
-        connection = _connect(path, access | apsw.SQLITE_OPEN_EXRESCODE)
+        connection = _connect(path, access | apsw.SQLITE_OPEN_EXRESCODE, vfs)
         return cls.over(connection, path)
 
     @classmethod
@@ -135,21 +141,45 @@ class Store:
         Args:
             numbers: table number by name, for the tables that the block made.
         Raises: Unavailable, when the disk is full: nothing was written, and the same block may be written again.
+            Anything else stops this store for good: what is on disk is known only when it is opened anew.
         """
+        if self._has_failed:
+            raise InvariantViolated("an earlier write failed; stop, mend the disk, open the ledger")
         self._check_follows(block)
+        self._has_failed = True
         try:
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._write(block, numbers)
-                self.connection.execute("COMMIT")
-            except BaseException:
-                self._roll_back()
-                raise
+            self._commit(block, numbers)
         except apsw.FullError as error:
+            self._has_failed = False
             raise Unavailable(
                 "the disk is full: no block was written; make room, then try again"
             ) from error
         self._adopt(block, numbers)
+        self._checkpoint()
+        self._has_failed = False
+
+    def _commit(self, block: BlockWrite, numbers: Mapping[str, int]) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._write(block, numbers)
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _note_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        """Move a long WAL into the file. SQLite would do it by itself, and would hide a disk error."""
+        if self._wal_pages <= self.wal_pages_max:
+            return
+        self._wal_pages = 0
+        try:
+            self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except (apsw.FullError, apsw.BusyError):
+            return  # the block is safe in the WAL; the next block tries again
 
     def _check_follows(self, block: BlockWrite) -> None:
         if block.height != self.height + 1 or block.log.base_size != self.log.size:
@@ -274,9 +304,9 @@ def pages(connection: apsw.Connection) -> Iterator[tuple[int, bytes]]:
     yield from connection.execute("SELECT id, page FROM comity_tree ORDER BY id")
 
 
-def _connect(path: str, flags: int) -> apsw.Connection:
+def _connect(path: str, flags: int, vfs: str | None) -> apsw.Connection:
     try:
-        connection = apsw.Connection(path, flags=flags)
+        connection = apsw.Connection(path, flags=flags, vfs=vfs)
         _set_pragmas(connection, is_file=not flags & apsw.SQLITE_OPEN_READONLY)
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
         raise ConfigError(
@@ -304,4 +334,3 @@ def _set_pragmas(connection: apsw.Connection, *, is_file: bool) -> None:
         if answer != (value,):
             raise ConfigError(f"SQLite did not take {statement!r}: it answers {answer}")
     connection.execute("PRAGMA cache_size = -65536").fetchall()
-    connection.execute("PRAGMA wal_autocheckpoint = 4000").fetchall()
