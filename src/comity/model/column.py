@@ -82,7 +82,7 @@ def check_column(column: Column) -> None:
     """Refuse a column whose name, type or bounds are not permitted. Raises: Malformed."""
     check_name(column.name, "column")
     kind, low, high = column.type.kind, column.type.minimum, column.type.maximum
-    where = f"column {column.name!r} ({kind})"
+    where = f"column {column.name!a} ({kind})"
     if kind not in KINDS:
         raise Malformed(f"{where}: no such type; one of {', '.join(KINDS)}")
     if kind == "enum":

@@ -22,15 +22,15 @@ def check_name(name: str, what: str, *, chars_max: int = NAME_CHARS_MAX) -> str:
     """
     if not 1 <= len(name) <= chars_max:
         raise Malformed(
-            f"{what} name {name[:60]!r}: 1 to {chars_max} characters are allowed, not {len(name)}"
+            f"{what} name {name[:60]!a}: 1 to {chars_max} characters are allowed, not {len(name)}"
         )
     words = name.split("_")
     if name[0] not in _LETTERS or any(not word or word.strip(_LETTERS_DIGITS) for word in words):
         raise Malformed(
-            f"{what} name {name!r}: small letters a-z, digits and single underscores, a letter first"
+            f"{what} name {name!a}: small letters a-z, digits and single underscores, a letter first"
         )
     if name in _RESERVED or any(name.startswith(prefix) for prefix in _RESERVED_PREFIXES):
-        raise Malformed(f"{what} name {name!r} is reserved; choose another")
+        raise Malformed(f"{what} name {name!a} is reserved; choose another")
     return name
 
 
@@ -47,5 +47,5 @@ def split_action(action: str) -> tuple[str, str]:
         raise Malformed(f"action: at most {ACTION_NAME_CHARS_MAX} characters")
     app, dot, name = action.partition(".")
     if not dot or "." in name:
-        raise Malformed(f"action {action!r}: write APP.ACTION")
+        raise Malformed(f"action {action!a}: write APP.ACTION")
     return app, name

@@ -110,10 +110,10 @@ class RowCodec:
         """
         value = cbor.decode(data, size_max=len(data))
         if type(value) is not list or not self.columns_at < len(value) <= self.width:
-            raise Malformed(f"row of {self.schema.name!r}: wrong number of values")
+            raise Malformed(f"row of {self.schema.name!a}: wrong number of values")
         if value[-1] is None:
-            raise Malformed(f"row of {self.schema.name!r}: nulls at the end are cut")
+            raise Malformed(f"row of {self.schema.name!a}: nulls at the end are cut")
         for at, (item, kind) in enumerate(zip(value, self._kinds, strict=False)):
             if type(item) is not kind and (item is not None or at < self.columns_at):
-                raise Malformed(f"row of {self.schema.name!r}: value {at} is of another kind")
+                raise Malformed(f"row of {self.schema.name!a}: value {at} is of another kind")
         return tuple(value) + (None,) * (self.width - len(value))

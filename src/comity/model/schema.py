@@ -60,7 +60,7 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
             check_name(self.name, "table")
         if not 1 <= len(self.columns) <= COLUMNS_PER_TABLE_MAX:
             raise Malformed(
-                f"table {self.name!r}: 1 to {COLUMNS_PER_TABLE_MAX} columns are allowed"
+                f"table {self.name!a}: 1 to {COLUMNS_PER_TABLE_MAX} columns are allowed"
             )
         for column in self.columns:
             check_column(column)
@@ -68,16 +68,16 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
         self._check_key()
         if len(self.indexes) > INDEXES_PER_TABLE_MAX:
             raise Malformed(
-                f"table {self.name!r}: at most {INDEXES_PER_TABLE_MAX} indexes are allowed"
+                f"table {self.name!a}: at most {INDEXES_PER_TABLE_MAX} indexes are allowed"
             )
         self._check_names([index.name for index in self.indexes], "index")
         for index in self.indexes:
             check_name(index.name, "index")
-            self._check_columns(index.columns, f"index {index.name!r}")
+            self._check_columns(index.columns, f"index {index.name!a}")
         if self.history not in ("all", "none") and (
             type(self.history) is not int or self.history < 1
         ):
-            raise Malformed(f"table {self.name!r}: history is all, none or a number of heights")
+            raise Malformed(f"table {self.name!a}: history is all, none or a number of heights")
 
     def ordinal(self, name: str) -> int:
         """Return the 0-based ordinal of column ``name``. Raises: KeyError."""
@@ -106,7 +106,7 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     def check_successor(self, later: "TableSchema") -> None:
         """Refuse ``later`` as the next version: columns may only be appended, renamed or retired. Raises: Malformed."""
-        where = f"table {self.name!r}"
+        where = f"table {self.name!a}"
         if (
             later.name != self.name
             or later.is_owned != self.is_owned
@@ -123,7 +123,7 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
                 or (old.retired and not new.retired)
             ):
                 raise Malformed(
-                    f"{where}: column {ordinal} {old.name!r} cannot change its type or become required"
+                    f"{where}: column {ordinal} {old.name!a} cannot change its type or become required"
                 )
         if any(column.required for column in later.columns[len(self.columns) :]):
             raise Malformed(f"{where}: an added column cannot be required, rows have null in it")
@@ -141,31 +141,31 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
     def _check_key(self) -> None:
         if not 1 <= len(self.key) <= KEY_COLUMNS_MAX:
             raise Malformed(
-                f"table {self.name!r}: a key of 1 to {KEY_COLUMNS_MAX} columns is needed"
+                f"table {self.name!a}: a key of 1 to {KEY_COLUMNS_MAX} columns is needed"
             )
         self._check_columns(self.key, "key")
         for column in self.key_columns:
             if not column.required or column.type.kind == "boolean" or column.retired:
-                raise Malformed(f"key column {column.name!r}: must be required, and not boolean")
+                raise Malformed(f"key column {column.name!a}: must be required, and not boolean")
             if (
                 column.type.kind in ("text", "bytes")
                 and (column.type.maximum or 0) > ENCODED_KEY_BYTES_MAX
             ):
-                raise Malformed(f"key column {column.name!r}: at most {ENCODED_KEY_BYTES_MAX} long")
+                raise Malformed(f"key column {column.name!a}: at most {ENCODED_KEY_BYTES_MAX} long")
 
     def _check_columns(self, names: Sequence[str], what: str) -> None:
         known = [column.name for column in self.columns if not column.retired]
         for name in names:
             if name not in known:
-                raise Malformed(f"table {self.name!r}: {what} names {name!r}, which is no column")
+                raise Malformed(f"table {self.name!a}: {what} names {name!a}, which is no column")
         self._check_names(list(names), f"{what} column")
         if not names:
-            raise Malformed(f"table {self.name!r}: {what} has no columns")
+            raise Malformed(f"table {self.name!a}: {what} has no columns")
 
     def _check_names(self, names: list[str], what: str) -> None:
         for position, name in enumerate(names):
             if name in names[:position]:
-                raise Malformed(f"table {self.name!r}: {what} {name!r} stands twice")
+                raise Malformed(f"table {self.name!a}: {what} {name!a} stands twice")
 
 
 Versions: TypeAlias = Sequence[
