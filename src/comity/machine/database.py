@@ -59,7 +59,7 @@ class Rows:
         """Add a row. Raises: RowExists, BadRow, NotUnique, KeyTooLong, TooMuchWork."""
         row = self._stamp(values, owner)
         key_values = self.table.codec.key_values(row)
-        key = self.key(key_values)
+        key = self._encoded(key_values)
         if self.table.get(key, key_values) is not None:
             raise RowExists(table=self.table.schema.name, key=_key_text(key_values))
         return self._write(key, row)
@@ -68,7 +68,7 @@ class Rows:
         """Replace the row with the same key. Raises: RowNotFound, BadRow, NotUnique, TooMuchWork."""
         row = self._stamp(values, owner or b"")
         key_values = self.table.codec.key_values(row)
-        key = self.key(key_values)
+        key = self._encoded(key_values)
         before = self.table.get(key, key_values)
         if before is None:
             raise RowNotFound(table=self.table.schema.name, key=_key_text(key_values))
@@ -97,8 +97,12 @@ class Rows:
                 raise BadRow(
                     table=self.table.schema.name, column=column, problem="wrong type in the key"
                 )
+        return self._encoded(key_values)
+
+    def _encoded(self, key_values: Sequence[ColumnValue]) -> bytes:
+        """Return the encoded key of values of the right types. Raises: BadRow, KeyTooLong."""
         try:
-            return encode_key(key_values)  # type: ignore[arg-type]  # types were compared above
+            return encode_key(key_values)  # type: ignore[arg-type]  # types were compared before
         except ordered.KeyTooLong:
             raise KeyTooLong(table=self.table.schema.name) from None
         except (Malformed, UnicodeEncodeError):
