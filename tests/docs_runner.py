@@ -4,7 +4,8 @@
 
 A page runs from top to bottom in one empty folder, each command in a shell of its own that keeps
 the folder and the exported variables of the one before. In the expected output ``...`` stands for
-anything in a line, and alone for any lines; ``<hex>`` and ``<number>`` stand for what they say.
+anything in a line, and alone for any lines; ``<hex>``, ``<number>`` and ``<time>`` stand for what
+they say.
 """
 
 import os
@@ -20,7 +21,12 @@ from tests.docs_pages import Command, parse
 ROOT = Path(__file__).parents[1]
 SECONDS_PER_COMMAND_MAX = 300
 
-_PLACEHOLDERS = {"...": ".*", "<hex>": "[0-9a-f]+", "<number>": r"[0-9][0-9,._]*"}
+_PLACEHOLDERS = {
+    "...": ".*",
+    "<hex>": "[0-9a-f]+",
+    "<number>": r"[0-9][0-9,._]*",
+    "<time>": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
+}
 _PLACEHOLDER = re.compile("|".join(map(re.escape, _PLACEHOLDERS)))
 _STATE = (
     '; __status=$?; pwd >"$PAGE_STATE/folder"; export -p >"$PAGE_STATE/variables"; exit $__status'
@@ -50,6 +56,7 @@ class _Shell:
     def __init__(self, folder: Path, state: Path) -> None:
         self._folder = folder
         self._variables = {
+            "CHECKOUT": str(ROOT),
             "COLUMNS": "100",
             "HOME": str(folder),
             "LANG": "C.UTF-8",

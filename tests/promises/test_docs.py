@@ -90,6 +90,8 @@ def test_the_runner_tells_true_pages_from_false_ones(page: str, *, is_true: bool
         (("id <hex>",), "id 00xy\n", False),
         (("<number> rows",), "28,298 rows\n", True),
         (("<number> rows",), "no rows\n", False),
+        (("at <time>",), "at 2026-11-22T21:40:11Z\n", True),
+        (("at <time>",), "at 2026-11-22\n", False),
         (("a.c",), "abc\n", False),
         ((), "", True),
         ((), "a\n", False),
