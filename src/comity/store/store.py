@@ -330,7 +330,7 @@ def _set_pragmas(connection: apsw.Connection, *, is_file: bool) -> None:
     for statement, value in wanted:
         connection.execute(statement).fetchall()
         name = statement.split(" ")[1]
-        answer = connection.execute("PRAGMA " + name).fetchone()
+        answer = connection.execute("PRAGMA " + name).fetchone()  # tidy: sql-text: one of ours
         if answer != (value,):
             raise ConfigError(f"SQLite did not take {statement!r}: it answers {answer}")
     connection.execute("PRAGMA cache_size = -65536").fetchall()

@@ -78,13 +78,17 @@ class StoredTable:
                 bindings += values
         where = " WHERE " + " AND ".join(conditions) if conditions else ""
         order = " ORDER BY " + ", ".join(dict.fromkeys([*columns, *map(quote, self.schema.key)]))
-        for record in self._connection.execute(self._select + where + order, bindings):
+        query = self._select + where + order
+        for record in self._connection.execute(query, bindings):  # tidy: sql-text: names are quoted
             yield self.codec.from_sql(record)
 
     def find_equal(self, index: str, values: Sequence[ColumnValue]) -> Iterator[StoredRow]:
         """Yield the rows whose columns of ``index`` equal ``values``, none of them null."""
         where = " WHERE " + " AND ".join(column + " = ?" for column in self._columns_of(index))
-        for record in self._connection.execute(self._select + where, tuple(values)):
+        query = self._select + where
+        for record in self._connection.execute(
+            query, tuple(values)
+        ):  # tidy: sql-text: names are quoted
             yield self.codec.from_sql(record)
 
     def write(

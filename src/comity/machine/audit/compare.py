@@ -159,7 +159,7 @@ def _cells(
     tail = " FROM " + quote(name) + " NOT INDEXED ORDER BY " + ", ".join(quoted[:key_count])
     plain = "SELECT " + ", ".join(quoted) + tail
     try:
-        return list(connection.execute(plain))
+        return list(connection.execute(plain))  # tidy: sql-text: names are quoted
     except UnicodeDecodeError:
         pass
     pairs = [
@@ -171,7 +171,7 @@ def _cells(
     count = len(columns)
     return [
         tuple(_to_text(value, kind) for value, kind in zip(row[:count], row[count:], strict=True))
-        for row in connection.execute(guarded)
+        for row in connection.execute(guarded)  # tidy: sql-text: names are quoted
     ]
 
 
