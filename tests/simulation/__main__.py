@@ -1,0 +1,30 @@
+"""Replays one simulated life: ``python -m tests.simulation --seed N``, as ``make simulate SEED=N`` does."""
+
+import argparse
+import sys
+
+from tests.simulation.inspection import Wrong
+from tests.simulation.life import STEPS, live
+
+
+def main() -> int:
+    """Live the lives that are asked for; print the story of a single one, and of the first that goes wrong."""
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="which life")
+    parser.add_argument("--count", type=int, default=1, help="how many lives, from that seed on")
+    parser.add_argument("--steps", type=int, default=STEPS, help="how long each is")
+    asked = parser.parse_args()
+    for seed in range(asked.seed, asked.seed + asked.count):
+        try:
+            story = live(seed, steps=asked.steps)
+        except Wrong as wrong:
+            sys.stdout.write(f"{wrong}\n")
+            return 1
+        if asked.count == 1:
+            sys.stdout.write("\n".join([*story, ""]))
+    sys.stdout.write(f"{asked.count} lives from seed {asked.seed}: nothing went wrong\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
