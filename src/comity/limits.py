@@ -87,6 +87,7 @@ AUDIT_FINDINGS_MAX = 200  # named one by one; the rest is counted
 
 # --- storage, not consensus ---
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
+WAL_PAGES_MAX = 32_768  # 128 MiB of 4 KiB pages: beyond, a block is followed by a checkpoint (decision 0006)
 TREE_PAGE_ENTRIES_MAX = 64
 TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
 TREE_CACHE_PAGES_MAX = 4_096  # pages with child pages, about 5 kB each; all tables together
@@ -109,7 +110,6 @@ COSE_RECEIPT_BYTES_MAX = 8_192
 BUNDLE_BYTES_MAX = 8 << 20  # a transaction with its receipt needs 5 MiB, a genesis or a schema list 1 MiB each
 BUNDLE_DEPTH_MAX = 8  # arrays and maps inside one another; 5 are used
 BUNDLE_ROWS_MAX = 10_000  # rows of a proved range
-BUNDLE_SIGNATURES_MAX = 200  # evidence of one app hash; as many as a genesis may name nodes
 PAST_PROOF_ROWS_MAX = 1_000_000  # rows of a table whose tree is rebuilt to prove an older height; about 15 s
 
 # --- files that become tables: the client's, not consensus ---
