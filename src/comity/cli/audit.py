@@ -6,16 +6,17 @@ Invariant: the exit code is 0 only when nothing was found; what could not be exc
 from pathlib import Path
 from typing import Any
 
+import apsw
 import click
 
 from comity.cli import problems
 from comity.cli.group import Command
 from comity.cli.session import Session, current
 from comity.client.checkpoints import log_key, open_held
-from comity.errors import ConfigError
+from comity.errors import ConfigError, Unavailable
 from comity.machine.audit.audit import Held
 from comity.machine.audit.audit import audit as run_audit
-from comity.machine.audit.report import Report
+from comity.machine.audit.report import Finding, Report
 from comity.store.store import Store
 
 
@@ -39,16 +40,23 @@ def audit(ctx: click.Context, checkpoint: Path | None) -> None:
     session = current()
     transport = session.transport()
     held = None if checkpoint is None else _held(session, checkpoint)
-    total = max(transport.tip().height, 1)
-    with session.out.progress("audit", total) as bar:
-        report = run_audit(
-            transport.connection,
-            transport.genesis,
-            transport.apps,
-            Store.in_memory(),
-            held=held,
-            progress=bar,
-        )
+    try:
+        connection, height = transport.connection, transport.tip().height
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, Unavailable) as error:
+        if isinstance(error.__cause__, apsw.CantOpenError | apsw.BusyError):
+            raise  # that is about permissions and locks, not about what the file holds
+        report = Report(chain_id=transport.genesis.chain_id)
+        report.add(Finding(kind="sqlite", message=f"SQLite cannot read the file: {error}"))
+    else:
+        with session.out.progress("audit", max(height, 1)) as bar:
+            report = run_audit(
+                connection,
+                transport.genesis,
+                transport.apps,
+                Store.in_memory(),
+                held=held,
+                progress=bar,
+            )
     session.out.data(_words(report), _document(report))
     if not report.is_clean:
         ctx.exit(problems.PROOF_FAILED)

@@ -1,7 +1,6 @@
 """``comity checkpoint``: the signed head of the log, which a member keeps away from the operator.
 
-Invariant: a checkpoint is signed for the last committed block only, and never for a log that does not
-continue the one signed before.
+Invariant: what is signed is the log of the last committed block, and nothing that is not on disk.
 """
 
 from pathlib import Path
@@ -13,6 +12,7 @@ from comity.cli.session import current
 from comity.client.checkpoints import origin_of
 from comity.crypto.checkpoint import Checkpoint
 from comity.crypto.notes import ED25519, NoteSignature, SignedNote, VerifierKey
+from comity.node.transport import LocalTransport
 
 
 @click.command(
@@ -32,23 +32,31 @@ def checkpoint(output: Path | None) -> None:
     """
     session = current()
     transport = session.transport()
-    genesis, log = transport.genesis, transport.log()
-    text = Checkpoint(origin_of(genesis), log.size, log.root(log.size)).to_text()
-    key = transport.folder.read_key()
-    verifier = VerifierKey(origin_of(genesis), ED25519, key.public_key)
-    signature = NoteSignature(verifier.name, verifier.key_id, key.sign(text.encode()))
-    note = SignedNote(text, (signature,)).to_bytes().decode()
-    height = transport.tip().height
-    words = (
-        f"log of {log.size:,} entries at height {height}, signed by node key {verifier.to_text()}"
-    )
+    note = signed_head(transport)
+    height, size = transport.tip().height, transport.log().size
+    words = f"log of {size:,} entries at height {height}, signed as {_key_of(transport).to_text()}"
     if session.is_dry_run:
         session.out.words(f"would write the head of a {words}")
         return
+    text = note.to_bytes().decode()
     if output is not None:
-        output.write_text(note, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
         session.out.words(f"wrote {output}: {words}")
     if session.is_json:
-        session.out.data("", {"checkpoint": note, "height": height, "size": log.size})
+        session.out.data("", {"checkpoint": text, "height": height, "size": size})
     elif output is None:
-        click.echo(note, nl=False)
+        click.echo(text, nl=False)
+
+
+def signed_head(transport: LocalTransport) -> SignedNote:
+    """Return the head of the log, signed by this node. Raises: ConfigError, without the node's key."""
+    log = transport.log()
+    text = Checkpoint(origin_of(transport.genesis), log.size, log.root(log.size)).to_text()
+    key, verifier = transport.folder.read_key(), _key_of(transport)
+    signature = NoteSignature(verifier.name, verifier.key_id, key.sign(text.encode()))
+    return SignedNote(text, (signature,))
+
+
+def _key_of(transport: LocalTransport) -> VerifierKey:
+    public_key = transport.folder.read_key().public_key
+    return VerifierKey(origin_of(transport.genesis), ED25519, public_key)

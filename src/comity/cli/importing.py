@@ -207,15 +207,27 @@ class _Import:
             batch_rows=self._options.batch,
             may_change=self._changer(ledger, preset),
         )
-        if rows.is_numbered:
-            there, differing = self._send_numbered(ledger, importer, rows), 0
-        else:
-            plan = self._plan(importer, rows)
-            there, differing = plan.same, plan.differing
-            total = len(plan.adds) + len(plan.changes)
-            with self._session.out.progress("import", total) as bar:
-                importer.run(plan, self.rejects, bar)
+        try:
+            there, differing = self._send_all(ledger, importer, rows)
+        except BaseException:
+            sent = importer.result.added + importer.result.changed
+            if sent:
+                self._session.out.words(
+                    f"note  {sent:,} rows were written before this and stay; run the same command"
+                    " again to go on"
+                )
+            raise
         self._tell(ledger, importer, there, differing)
+
+    def _send_all(self, ledger: Ledger, importer: Importer, rows: TypedRows) -> tuple[int, int]:
+        """Send; return how many rows were there already, and how many differ and stay so."""
+        if rows.is_numbered:
+            return self._send_numbered(ledger, importer, rows), 0
+        plan = self._plan(importer, rows)
+        total = len(plan.adds) + len(plan.changes)
+        with self._session.out.progress("import", total) as bar:
+            importer.run(plan, self.rejects, bar)
+        return plan.same, plan.differing
 
     def _plan(self, importer: Importer, rows: TypedRows) -> Plan:
         with self._session.out.progress("compare") as bar:

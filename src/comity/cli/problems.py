@@ -34,6 +34,7 @@ STOPPED = 130
 
 DEBUG_VARIABLE = "COMITY_DEBUG"
 
+_DAMAGE = ("CorruptError", "NotADBError")  # of apsw, which help must not import
 _NEXT = {
     "unknown-account": "join first: comity member join INVITATION; or act as a member with --as NAME",
     "unknown-key": "see which keys the account has: comity member show NAME",
@@ -92,7 +93,7 @@ def _kind(error: BaseException) -> tuple[str, int]:
         error, "FullError", "ReadOnlyError", "CantOpenError"
     ):
         return "unavailable", UNAVAILABLE
-    return "fault", FAULT
+    return "damaged" if _is_named(error, *_DAMAGE) else "fault", FAULT
 
 
 def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> None:
@@ -117,7 +118,8 @@ def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> 
         click.echo(msgspec.json.encode(document).decode(), err=True)
         return
     prefix = f"{code}: " if isinstance(error, Rejected | QueryError) else ""
-    _say(word, prefix + message)
+    limit = getattr(error, "limit", None)
+    _say(word, prefix + message + (f" ({limit})" if limit else ""))
     if details:
         click.echo(details, err=True)
     if following:
@@ -139,6 +141,8 @@ def _message(error: BaseException) -> str:
         return "the disk is full: make room, then try again; what was confirmed before stays"
     if _is_named(error, "ReadOnlyError", "CantOpenError"):
         return f"the ledger file cannot be opened ({error}); check folder and permissions"
+    if _is_named(error, *_DAMAGE):
+        return f"SQLite cannot read the ledger file ({error}): run comity audit, restore a backup"
     hint = f"set {DEBUG_VARIABLE}=1 to see where"
     return f"{type(error).__name__}: {error}; this is a bug in Comity or a damaged file ({hint})"
 

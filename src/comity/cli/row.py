@@ -54,7 +54,7 @@ def show(table_name: str, key: tuple[str, ...]) -> None:
     """Show a row, its owner, and the etag that a change names."""
     session = current()
     found = session.reader().table(table_name)
-    values, _ = _split(found.schema, key)
+    values = key_from(found.schema, key)
     _tell(session, found, values, _row(found, values))
 
 
@@ -129,7 +129,7 @@ def rm(table_name: str, key: tuple[str, ...], if_match: str | None) -> None:
     session = current()
     with session.ledger() as ledger:
         found = ledger.table(table_name)
-        values, _ = _split(found.schema, key)
+        values = key_from(found.schema, key)
         _row(found, values)
         try:
             done = found.remove(values, if_match=if_match)

@@ -11,7 +11,8 @@ Invariant: at most one process writes a folder; a folder that was not made whole
 import os
 from pathlib import Path
 
-from comity.crypto import ed25519
+from comity.crypto import cose_receipt, ed25519
+from comity.crypto.cose_receipt import Proof, ReceiptClaims
 from comity.errors import ConfigError, Malformed, Unavailable
 from comity.limits import SEED_BYTES
 from comity.model.account import key_id
@@ -36,6 +37,10 @@ class NodeKey:
     def sign(self, message: bytes) -> bytes:
         """Return the 64-byte Ed25519 signature of ``message``."""
         return ed25519.sign(self._seed, message)
+
+    def issue_receipt(self, claims: ReceiptClaims, proof: Proof, root: bytes) -> bytes:
+        """Return a COSE receipt over a root of the log. Raises: Malformed."""
+        return cose_receipt.issue(self._seed, claims, proof, root)
 
     def __repr__(self) -> str:
         return f"NodeKey({self.key_id.hex()})"

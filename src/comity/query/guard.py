@@ -9,6 +9,7 @@ common table expression whose name holds a nonce, because a user's own ``WITH t 
 main.t)`` gives the authorizer the same context ``t`` as the view ``t`` would.
 """
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,16 +66,31 @@ _STATEMENTS = {
 def connect(path: Path | str) -> apsw.Connection:
     """Open a ledger's file for reading only. Raises: Unavailable."""
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(limits.QUERY_BUSY_MS)
-        for pragma in _PRAGMAS:
-            _set(connection, *pragma)
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        try:
+            connection = _open(str(path))
+        except apsw.CantOpenError:
+            if not _is_frozen(Path(path)):
+                raise
+            connection = _open(f"{Path(path).absolute().as_uri()}?immutable=1")
     except (apsw.CantOpenError, apsw.NotADBError, apsw.IOError, apsw.BusyError) as error:
         raise Unavailable(
             f"{path}: cannot be read as a ledger ({error}); check folder and permissions"
         ) from error
     return connection
+
+
+def _open(name: str) -> apsw.Connection:
+    connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    connection.set_busy_timeout(limits.QUERY_BUSY_MS)
+    for pragma in _PRAGMAS:
+        _set(connection, *pragma)
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    return connection
+
+
+def _is_frozen(path: Path) -> bool:
+    """Tell whether nobody here can write the file, whose log was written back: SQLite needs no lock then."""
+    return not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
 
 
 def restrict(connection: apsw.Connection, rules: "Rules") -> None:

@@ -1,0 +1,68 @@
+"""``comity member``: invitations, roles, suspension."""
+
+from tests.unit.cli.command import Comity
+
+
+def test_a_guest_joins_by_invitation(comity: Comity) -> None:
+    """Whoever has the word joins once, gets the role it offers, and can write from then on."""
+    word = comity("member", "invite", "--role", "buyer").out.strip()
+    cy = comity.keys("cy")
+    comity("member", "join", word, "--name", "cy", "--keys", cy)
+    members = {one["name"]: one["roles"] for one in comity("member", "ls", "--json").json}
+    assert members == {"ana": ["admin"], "bo": [], "cy": ["buyer"]}
+    comity.import_people("--keys", str(cy))
+    dov = comity.keys("dov")
+    said = comity("member", "join", word, "--name", "dov", "--keys", dov, code=1)
+    assert "invitation-used" in said.err
+    said = comity("member", "join", word, "--name", "cy2", "--keys", cy, code=2)
+    assert "belongs to member cy already" in said.err
+
+
+def test_wrong_invitations_are_told_apart(comity: Comity) -> None:
+    """A mistyped word, another ledger's, a withdrawn one and none at all each say so."""
+    keys = comity.keys("cy")
+    word = comity("member", "invite", "--json").json["invitation"]
+    join = ("member", "join", "--name", "cy", "--keys", keys)
+    wrong = word[:-1] + ("q" if word[-1] != "q" else "p")
+    assert "invitation" in comity(*join, wrong, code=2).err
+    comity("init", comity.folder / "other", "--as", "eve", "--keys", comity.folder / "eve-keys")
+    other = comity(
+        "member", "invite", "--node", comity.folder / "other", "--keys", comity.folder / "eve-keys"
+    ).out.strip()
+    assert "another ledger" in comity(*join, other, code=2).err
+    comity("member", "withdraw", word)
+    assert "invitation-used" in comity(*join, word, code=1).err
+    assert "invitation-needed" in comity(*join, code=1).err
+    (listed,) = comity("member", "invitations", "--json").json
+    assert listed["uses_left"] == 0
+
+
+def test_only_admins_invite_give_roles_and_suspend(comity: Comity) -> None:
+    """What needs a role is refused to others, with the role's name."""
+    keys = comity.folder / "bo-keys"
+    for words in (["invite"], ["role", "give", "bo", "buyer"], ["suspend", "ana"]):
+        assert "role-needed" in comity("member", *words, "--keys", keys, code=1).err
+
+
+def test_roles_and_standing(comity: Comity) -> None:
+    """A role is given and taken; a suspended member signs nothing until restored."""
+    comity("member", "role", "give", "bo", "buyer")
+    assert comity("member", "show", "bo", "--json").json["roles"] == ["buyer"]
+    assert "role-held" in comity("member", "role", "give", "bo", "buyer", code=1).err
+    comity("member", "role", "take", "bo", "buyer")
+    comity("member", "suspend", "bo")
+    said = comity("member", "rename", "Roberta", "--keys", comity.folder / "bo-keys", code=1)
+    assert "suspended" in said.err
+    comity("member", "restore", "bo")
+    comity("member", "rename", "Roberta", "--keys", comity.folder / "bo-keys")
+    assert "name-taken" in comity("member", "rename", "Roberta", code=1).err
+    assert "no member named zoe" in comity("member", "suspend", "zoe", code=2).err
+
+
+def test_an_admin_admits_a_key(comity: Comity) -> None:
+    """A public key becomes a member without an invitation."""
+    keys = comity.keys("cy")
+    (listed,) = comity("key", "ls", "--keys", keys, "--json").json
+    comity("member", "admit", "cy", listed["public_key"], "--role", "buyer")
+    comity.import_people("--keys", str(keys))
+    assert comity("row", "show", "people", "bo", "--json").json["owner"] == "cy"
