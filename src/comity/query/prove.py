@@ -110,17 +110,29 @@ class Prover:
                 f"the catalog of height {self.height} is not that of its app hash; run comity audit"
             )
 
-    def key(self, table: str, key: Sequence[KeyValue], *, is_writer_shown: bool = True) -> Bundle:
-        """Prove the row with ``key``, and who wrote it, unless told otherwise; or that there is none.
+    def row(self, table: str, key: Sequence[KeyValue], *, is_writer_shown: bool = True) -> Bundle:
+        """Prove the row with ``key`` and, unless told otherwise, who wrote it.
 
-        Raises: QueryError, when there is no such table, or a key that its columns cannot hold.
+        Raises: QueryError, when there is no such table or row, or its key columns cannot hold ``key``.
         """
         schema = self._schema(table, key, is_whole=True)
-        bundle_rows, proof = self._rows(schema, key, key)
+        rows, proof = self._rows(schema, key, key)
+        if not rows:
+            message = f"{table} has no such row at height {self.height}; prove that it is absent"
+            raise QueryError("row-not-found", message)
         writer = None
-        if bundle_rows and is_writer_shown:
-            writer = self._writer(bundle_rows[0][FROM_AT])  # type: ignore[arg-type]  # an integer
-        return self._rows_bundle(schema, (key, key), bundle_rows, proof, writer)
+        if is_writer_shown:
+            writer = self._writer(rows[0][FROM_AT])  # type: ignore[arg-type]  # an integer
+        return self._rows_bundle(schema, (key, key), rows, proof, writer)
+
+    def absent(self, table: str, key: Sequence[KeyValue]) -> Bundle:
+        """Prove that there is no row with ``key``. Raises: QueryError, as ``row`` does, or when there is one."""
+        schema = self._schema(table, key, is_whole=True)
+        rows, proof = self._rows(schema, key, key)
+        if rows:
+            message = f"{table} has this row at height {self.height}; prove the row"
+            raise QueryError("row-exists", message)
+        return self._rows_bundle(schema, (key, key), rows, proof, None)
 
     def range(self, table: str, low: Sequence[KeyValue], high: Sequence[KeyValue]) -> Bundle:
         """Prove all rows from ``low`` to ``high``, both inclusive.
