@@ -4,7 +4,9 @@ Invariant: ``update`` changes nothing. What it returns becomes the tree by ``wri
 block's transaction and ``adopt`` after it, so any number of candidate blocks may be tried.
 """
 
+import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -40,6 +42,15 @@ class TreeUpdate:
     rows_delta: int
 
 
+@contextmanager
+def naming_damage() -> Iterator[None]:
+    """Name what a walk over damaged pages runs into."""
+    try:
+        yield
+    except (IndexError, ValueError, OverflowError, struct.error) as error:
+        raise InvariantViolated(f"a tree page is damaged ({error}); run comity audit") from error
+
+
 class Tree:
     """One table's tree over the pages of ``source``."""
 
@@ -58,7 +69,8 @@ class Tree:
         self._entries_max = entries_max
         self._root = EMPTY_ROOT
         if source.read(self._base | ROOT_NUMBER) is not None:
-            self._root = self.page(ROOT_NUMBER).slot_hash(0)
+            with naming_damage():
+                self._root = self.page(ROOT_NUMBER).slot_hash(0)
         last = source.last(self._base, self._base + (1 << _TABLE_SHIFT) - 1)
         self._next_page = (last or self._base | ROOT_NUMBER) - self._base + 1
 
@@ -68,16 +80,40 @@ class Tree:
         return self._root
 
     def page(self, number: int) -> Page:
-        """Return a page, opened.
+        """Return a page, opened; whether it is sound is not checked.
 
         Raises:
-            InvariantViolated: it is missing.
+            InvariantViolated: it is missing, or no page at all.
 
         """
-        blob = self._read(number)
-        if blob is None:
-            raise InvariantViolated(f"tree page {self._base | number} is missing")
-        return Page(number, blob)
+        with naming_damage():
+            blob = self._read(number)
+            if blob is None:
+                raise InvariantViolated(f"tree page {self._base | number} is missing")
+            return Page(number, blob)
+
+    def top(self) -> Page:
+        """Return the root page, opened and sound.
+
+        Raises:
+            InvariantViolated: it is missing or damaged.
+
+        """
+        return self._sound(self.page(ROOT_NUMBER))
+
+    def child(self, page: Page, reference: int) -> Page:
+        """Return the child page that stands at ``reference`` of a page, opened and sound.
+
+        Raises:
+            InvariantViolated: it is missing or damaged, or stands above too, so that a walk would not end.
+
+        """
+        child = self._sound(self.page(page.child(reference)))
+        if not child.is_below(page, reference):
+            raise InvariantViolated(
+                f"tree page {child.number} stands above itself; run comity audit"
+            )
+        return child
 
     def update(self, changes: Mapping[bytes, bytes | None]) -> TreeUpdate:
         """Return what the tree becomes with these changes; the tree stays as it is.
@@ -86,14 +122,14 @@ class Tree:
             changes: row hash by encoded key; None removes the row, if there is one.
 
         Raises:
-            InvariantViolated: a page is missing, or the keys are not prefix-free.
+            InvariantViolated: a page is missing or damaged, or the keys are not prefix-free.
 
         Cost: about 11 hashes for each of 2,000 rows that change among a million.
         """
         if not changes:
             return TreeUpdate(self._root, self._root, {}, (), self._next_page, 0)
         root_page = self._source.read(self._base | ROOT_NUMBER)
-        with self._source.reading() as read:
+        with naming_damage(), self._source.reading() as read:
             batch = Batch(root_page, read, self._base, self._next_page, self._entries_max)
             root = batch.apply(changes)
         return TreeUpdate(
@@ -127,6 +163,13 @@ class Tree:
         remaining = iter(rows)
         while chunk := dict(islice(remaining, TREE_BUILD_ROWS)):
             yield self.update(chunk)
+
+    def _sound(self, page: Page) -> Page:
+        if not page.is_sound():
+            raise InvariantViolated(
+                f"tree page {self._base | page.number} is damaged; run comity audit"
+            )
+        return page
 
     def _read(self, number: int) -> bytes | None:
         return self._source.read(self._base | number)

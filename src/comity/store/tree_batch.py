@@ -134,7 +134,7 @@ class Batch:
         references, bits = page.references, page.bits
         bit, node, _ = self._stack[-1]
         slot = 0 if node == _PAGE else node + digits[bit] - 47
-        while True:
+        for _ in range(2 * TREE_DEPTH_MAX):  # a damaged page may lead in circles
             reference = references[slot]
             if not reference & 1:
                 bit = bits[reference >> 1]
@@ -150,6 +150,7 @@ class Batch:
                 page = self._page = self._open(page.child(reference))
                 references, bits = page.references, page.bits
                 slot = 0
+        raise InvariantViolated(f"tree page {page.number} leads in circles; run comity audit")
 
     def _change(self, slot: int, record: bytes, row_hash: bytes | None) -> bool:
         """Put, add or remove a leaf where its search ended; tell whether it is there now."""
@@ -275,6 +276,8 @@ class Batch:
             if reference > 0 and reference & 1:  # one child page: it becomes the root page
                 number = page.child(reference)
                 page = self._open(number)
+                if not page.is_sound():
+                    raise InvariantViolated(f"tree page {number} is damaged; run comity audit")
                 page.number, page.is_changed = ROOT_NUMBER, True
                 self._forget(number)
             elif page.entries_count > self._entries_max:

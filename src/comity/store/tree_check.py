@@ -13,6 +13,7 @@ from comity.store.tree_batch import ROOT_NUMBER
 from comity.store.tree_page import Page
 
 Row = tuple[bytes, bytes]  # key, row hash
+_DAMAGED = "the page is damaged: its parts do not fit one another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,10 @@ def check(tree: Tree, rows: Iterable[Row]) -> TreeFault | None:
     # page, slot, bit of the node above, whether the slot's left side is done
     work: list[tuple[Page, int, int, bool]] = []
     if tree.root != EMPTY_ROOT:
-        work.append((tree.page(ROOT_NUMBER), 0, -1, False))
+        top = tree.page(ROOT_NUMBER)
+        if not top.is_sound():
+            return TreeFault(top.number, last, _DAMAGED)
+        work.append((top, 0, -1, False))
     while work:
         page, slot, above, is_left_done = work.pop()
         reference = page.references[slot]
@@ -56,6 +60,8 @@ def check(tree: Tree, rows: Iterable[Row]) -> TreeFault | None:
             last = key
         elif reference & 1:
             child = tree.page(page.child(reference))
+            if not child.is_sound() or not child.is_below(page, reference):
+                return TreeFault(child.number, last, _DAMAGED)
             if child.slot_hash(0) != page.slot_hash(slot):
                 return TreeFault(child.number, last, "the page's hash is not what its parent has")
             work.append((child, 0, above, False))

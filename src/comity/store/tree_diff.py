@@ -10,7 +10,6 @@ from comity.crypto.range_proof import leading
 from comity.crypto.trie import EMPTY_ROOT, bit_at
 from comity.limits import TREE_DEPTH_MAX
 from comity.store.tree import Tree
-from comity.store.tree_batch import ROOT_NUMBER
 from comity.store.tree_page import Page
 
 Difference = tuple[bytes, bytes | None, bytes | None]  # key, row hash in A and in B
@@ -29,7 +28,7 @@ class _Subtree:
     def at(cls, tree: Tree, page: Page, slot: int, key: bytes | None) -> "_Subtree":
         reference = page.references[slot]
         if reference > 0 and reference & 1:
-            page, slot = tree.page(page.child(reference)), 0
+            page, slot = tree.child(page, reference), 0
         return cls(tree, page, slot, _first_key(tree, page, slot) if key is None else key)
 
     @property
@@ -94,19 +93,19 @@ def _one_sided(a: _Subtree | None, b: _Subtree | None) -> Iterator[Difference]:
             row_hash = page.row_hash(slot)
             yield page.key(reference), row_hash if a else None, None if a else row_hash
         elif reference & 1:
-            work.append((tree.page(page.child(reference)), 0))
+            work.append((tree.child(page, reference), 0))
         else:
             work += ((page, reference + 2), (page, reference + 1))
 
 
 def _top(tree: Tree) -> _Subtree | None:
-    return None if tree.root == EMPTY_ROOT else _Subtree.at(tree, tree.page(ROOT_NUMBER), 0, None)
+    return None if tree.root == EMPTY_ROOT else _Subtree.at(tree, tree.top(), 0, None)
 
 
 def _first_key(tree: Tree, page: Page, slot: int) -> bytes:
     while (reference := page.references[slot]) >= 0:
         if reference & 1:
-            page, slot = tree.page(page.child(reference)), 0
+            page, slot = tree.child(page, reference), 0
         else:
             slot = reference + 1
     return page.key(reference)

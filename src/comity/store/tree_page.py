@@ -19,14 +19,14 @@ Invariant: the form of pages is not hashed. It may change without a fork.
 
 import sys
 from array import array
-from collections.abc import MutableSequence
+from collections.abc import MutableSequence, Sequence
 from hashlib import sha256
 from struct import Struct
 
 from comity.crypto.hashing import HASH_BYTES
 from comity.crypto.trie import LEAF_HEADS, NODE_HEADS
 from comity.errors import InvariantViolated
-from comity.limits import TREE_PAGE_ENTRIES_MAX
+from comity.limits import ENCODED_KEY_BYTES_MAX, TREE_DEPTH_MAX, TREE_PAGE_ENTRIES_MAX
 
 NUMBER_BYTES = 5  # a page's number in its parent
 NO_ENTRY = ~(1 << 62)  # reference in slot 0 of a page without entries
@@ -89,6 +89,44 @@ class Page:
         page._children, page._ends, page._records = bytearray(), [0], bytearray()
         page._free = []
         return page
+
+    def is_sound(self) -> bool:
+        """Tell whether a stored page's arrays fit one another, so that a walk stays in it and ends.
+
+        Cost: 30 us for a full page. Hashes are not checked.
+        """
+        leaves, children = self._blob[-1], self._blob[-2]
+        bits, references = self.bits, self.references
+        if not 1 <= leaves + children <= TREE_PAGE_ENTRIES_MAX or (children and not bits):
+            return False
+        leaf_references = range(1 - 2 * leaves, 0, 2)
+        node_references = range(0, 2 * len(bits), 2)
+        expected = (*leaf_references, *node_references, *range(1, 2 * children, 2))
+        if sorted(references) != sorted(expected) or max(bits, default=0) >= TREE_DEPTH_MAX:
+            return False
+        for slot in range(1, len(references)):
+            reference = references[slot]
+            if not reference & 1 and bits[reference >> 1] <= bits[slot - 1 >> 1]:
+                return False
+        return self._is_dense(leaf_references)
+
+    def _is_dense(self, leaf_references: Sequence[int]) -> bool:
+        """Tell whether the leaf records are records, side by side, and end where the page does."""
+        is_whole = len(self._blob) >= self._records_at + 2
+        if not is_whole or self._blob[self._ends_at : self._ends_at + 2] != b"\0\0":
+            return False
+        records = [self.record(reference) for reference in reversed(leaf_references)]
+        sizes = [len(record) - _HEAD_BYTES for record in records]
+        return b"".join(records) == self._blob[self._records_at : -2] and all(
+            0 <= size <= ENCODED_KEY_BYTES_MAX and record.startswith(LEAF_HEADS[size])
+            for size, record in zip(sizes, records, strict=True)
+        )
+
+    def is_below(self, page: "Page", reference: int) -> bool:
+        """Tell whether this page's top parts keys at a later bit than the node of ``page`` that has ``reference``."""
+        slot = page.references.index(reference)
+        top = self.references[0]
+        return bool(top & 1) or self.bits[top >> 1] > page.bits[slot - 1 >> 1]
 
     @property
     def entries_count(self) -> int:

@@ -5,8 +5,9 @@ Invariant: proofs are of the adopted tree, whose root ``Tree.root`` names.
 
 from comity.crypto.range_proof import Leaf, RangeProof, sides_in_range
 from comity.crypto.trie import EMPTY_ROOT, PathProof, bit_at
-from comity.errors import QueryError
-from comity.store.tree import Tree
+from comity.errors import InvariantViolated, QueryError
+from comity.limits import TREE_DEPTH_MAX
+from comity.store.tree import Tree, naming_damage
 from comity.store.tree_batch import ROOT_NUMBER
 from comity.store.tree_page import Page
 
@@ -14,22 +15,30 @@ from comity.store.tree_page import Page
 def prove_path(tree: Tree, key: bytes) -> PathProof | None:
     """Return the proof that the row at ``key`` is present or absent; None for an empty tree.
 
+    Raises:
+        InvariantViolated: a page is missing or so damaged that the search does not end. Of other damage the proof is
+            wrong, as whoever verifies it sees.
+
     Cost: O(depth); three page reads in a table of a million rows.
     """
     if tree.root == EMPTY_ROOT:
         return None
     path: list[tuple[int, bytes]] = []
-    page, slot = tree.page(ROOT_NUMBER), 0
-    while (reference := page.references[slot]) >= 0:
-        if reference & 1:
-            page, slot = tree.page(page.child(reference)), 0
-        else:
-            bit = page.bits[reference >> 1]
-            side = bit_at(key, bit)
-            path.append((bit, page.slot_hash(reference + 2 - side)))
-            slot = reference + 1 + side
-    path.reverse()
-    return PathProof(page.key(reference), page.row_hash(slot), tuple(path))
+    with naming_damage():
+        page, slot = tree.page(ROOT_NUMBER), 0
+        for _ in range(2 * TREE_DEPTH_MAX):  # a damaged page may lead in circles
+            reference = page.references[slot]
+            if reference < 0:
+                path.reverse()
+                return PathProof(page.key(reference), page.row_hash(slot), tuple(path))
+            if reference & 1:
+                page, slot = tree.page(page.child(reference)), 0
+            else:
+                bit = page.bits[reference >> 1]
+                side = bit_at(key, bit)
+                path.append((bit, page.slot_hash(reference + 2 - side)))
+                slot = reference + 1 + side
+    raise InvariantViolated(f"tree page {page.number} leads in circles; run comity audit")
 
 
 def prove_range(tree: Tree, low: bytes, high: bytes) -> RangeProof:
@@ -37,6 +46,7 @@ def prove_range(tree: Tree, low: bytes, high: bytes) -> RangeProof:
 
     Raises:
         QueryError: ``low`` is beyond ``high``.
+        InvariantViolated: a page is missing or damaged.
 
     Cost: O(depth + rows shown).
     """
@@ -48,7 +58,7 @@ def prove_range(tree: Tree, low: bytes, high: bytes) -> RangeProof:
     low_key, _ = _search(tree, low)
     high_key, _ = _search(tree, high)
     items: list[int | bytes | Leaf] = []
-    work: list[tuple[Page, int, bool, bool]] = [(tree.page(ROOT_NUMBER), 0, True, True)]
+    work: list[tuple[Page, int, bool, bool]] = [(tree.top(), 0, True, True)]
     while work:
         page, slot, is_on_low, is_on_high = work.pop()
         if slot < 0:
@@ -58,7 +68,7 @@ def prove_range(tree: Tree, low: bytes, high: bytes) -> RangeProof:
         if reference < 0:
             items.append((page.key(reference), page.row_hash(slot)))
         elif reference & 1:
-            work.append((tree.page(page.child(reference)), 0, is_on_low, is_on_high))
+            work.append((tree.child(page, reference), 0, is_on_low, is_on_high))
         else:
             bit = page.bits[reference >> 1]
             items.append(bit)
@@ -80,10 +90,10 @@ def prove_range(tree: Tree, low: bytes, high: bytes) -> RangeProof:
 
 def _search(tree: Tree, key: bytes) -> Leaf:
     """Return the leaf at which the search for ``key`` ends."""
-    page, slot = tree.page(ROOT_NUMBER), 0
+    page, slot = tree.top(), 0
     while (reference := page.references[slot]) >= 0:
         if reference & 1:
-            page, slot = tree.page(page.child(reference)), 0
+            page, slot = tree.child(page, reference), 0
         else:
             slot = reference + 1 + bit_at(key, page.bits[reference >> 1])
     return page.key(reference), page.row_hash(slot)
