@@ -39,9 +39,10 @@ def member() -> None:
 
 @member.command(cls=Command, examples="comity member ls --json")
 def ls() -> None:
-    """List the members with their roles."""
+    """List the members with their roles, by name."""
     session = current()
     found = session.transport().view("members.ls", {"limit": _MEMBERS_MAX})
+    found = sorted(found, key=lambda one: str(one["name"]))
     rows = [
         (one["name"], ", ".join(one["roles"]), one["status"], to_text(one["account"]))
         for one in found
