@@ -106,7 +106,7 @@ class Life:
             return
         need(not self.disk.has_failed, "the node went on after a disk error:", self.story[-1])
         self._believe(batch, answers)
-        self.disk.is_full = False
+        self.disk.plan, self.disk.is_full = None, False
         if self.random.random() < 0.2:
             self.judge.visit(self.store)
 
@@ -118,8 +118,8 @@ class Life:
             self._restart("a stop")
         elif self.disk.is_full:
             need(isinstance(error, Unavailable), "a full disk raises", type(error), error)
-            self.judge.visit(self.store)
             self.disk.is_full = False
+            self.judge.visit(self.store)
             self._note("  there is room again")
             self._submit(batch)
         else:
