@@ -2,7 +2,20 @@
 
 from typing import Annotated
 
-from comity.sdk import Amount, App, BadArgument, Context, Count, Integer, Many, Refusal, Row, Text, replace, require
+from comity.sdk import (
+    Amount,
+    App,
+    BadArgument,
+    Context,
+    Count,
+    Integer,
+    Many,
+    Refusal,
+    Row,
+    Text,
+    replace,
+    require,
+)
 
 app = App("bank", version=1)
 OPENING_BALANCE = 1_000_000
@@ -15,6 +28,14 @@ class Account(Row):
     id: Annotated[str, Text(20)]
     owner: Annotated[str, Text(20)]
     balance: Amount
+    sequence: Annotated[int, Integer(0, 2**62)]
+
+
+@app.table(key="id", history=8)
+class Limited(Row):
+    """One counter, of whose past eight heights are kept."""
+
+    id: Annotated[str, Text(20)]
     sequence: Annotated[int, Integer(0, 2**62)]
 
 
@@ -50,4 +71,25 @@ def touch(ctx: Context, ids: Annotated[list[Annotated[str, Text(20)]], Many(1_00
     for identifier in ids:
         account = ctx.db.get(Account, identifier)
         ctx.db.put(replace(account, sequence=account.sequence + 1))
+    return len(ids)
+
+
+@app.action
+def load_limited(
+    ctx: Context, ids: Annotated[list[Annotated[str, Text(20)]], Many(1_000)]
+) -> Count:
+    """Start a counter for each id."""
+    for identifier in ids:
+        ctx.db.add(Limited(id=identifier, sequence=0))
+    return len(ids)
+
+
+@app.action
+def touch_limited(
+    ctx: Context, ids: Annotated[list[Annotated[str, Text(20)]], Many(1_000)]
+) -> Count:
+    """Count each counter named up."""
+    for identifier in ids:
+        counter = ctx.db.get(Limited, identifier)
+        ctx.db.put(replace(counter, sequence=counter.sequence + 1))
     return len(ids)

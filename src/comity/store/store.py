@@ -9,7 +9,7 @@ import apsw
 
 from comity.crypto import cbor
 from comity.errors import ConfigError, InvariantViolated, Unavailable
-from comity.limits import FORMAT_NUMBER, UNDO_BLOCKS
+from comity.limits import FORMAT_NUMBER, UNDO_BLOCKS, WAL_PAGES_MAX
 from comity.model.schema import TableSchema, versions_from_value
 from comity.store import catalog, ddl, history, log, tree_pages, undo
 from comity.store.block_write import BlockWrite, TableWrite
@@ -21,7 +21,6 @@ from comity.store.tree_pages import SqlitePages
 
 APPLICATION_ID = 0x436F6D69  # "Comi": SQLite's header names the program that a file belongs to
 _CACHE_KIB = 64 << 10
-_WAL_PAGES_MAX = 4_000  # about 16 MB
 _BUSY_MS = 5_000
 _SCHEMA_TABLE = "comity_schema"
 
@@ -46,7 +45,7 @@ class Store:
         self._numbers: dict[str, int] = {}
         self._pages = SqlitePages(connection)
         self.log = Log(connection, 0)
-        self.wal_pages_max = _WAL_PAGES_MAX
+        self.wal_pages_max = WAL_PAGES_MAX
         self._wal_pages = 0
         self._has_failed = False
         connection.set_wal_hook(self._note_wal)

@@ -1,0 +1,51 @@
+"""The sizes of one benchmark run; a quick one has the same shape and smaller numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.ledger import Files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What the cases share.
+
+    Args:
+        root: the checkout.
+        rows_count: rows of the large table.
+        block_transactions: one-call transactions of a block; blocks_count: blocks measured.
+        curve_rows: sizes of tables, rising.
+        replay_rows: rows of the ledger that is replayed, each loaded by a signed transaction.
+        limited_rows: rows with limited history; limited_changes: how often they change, all together.
+    """
+
+    root: Path
+    files: Files
+    rows_count: int = 1_000_000
+    block_transactions: int = 1_000
+    blocks_count: int = 40
+    curve_rows: tuple[int, ...] = (10_000, 100_000, 1_000_000, 5_000_000)
+    replay_rows: int = 100_000
+    limited_rows: int = 10_000
+    limited_changes: int = 1_000_000
+    is_quick: bool = False
+
+
+def quick(root: Path, folder: Path) -> Bench:
+    """Return the sizes for a run of three minutes."""
+    return Bench(
+        root=root,
+        files=Files(folder, 50_000),
+        rows_count=50_000,
+        blocks_count=4,
+        curve_rows=(10_000, 50_000, 200_000),
+        replay_rows=10_000,
+        limited_rows=500,
+        limited_changes=40_000,
+        is_quick=True,
+    )
+
+
+def full(root: Path, folder: Path) -> Bench:
+    """Return the sizes of a full run, within 45 minutes."""
+    return Bench(root=root, files=Files(folder, 1_000_000))
