@@ -171,7 +171,8 @@ class _Import:
                     f"{self._options.declaration} declares {', '.join(declared)}, not {self._table};"
                     " say which with --table"
                 )
-            return declared[self._table], {}
+            declaration = declared[self._table]
+            return declaration, self._formats(declaration.schema)
         key = [name.strip() for name in self._options.key.split(",")] if self._options.key else None
         with self._session.out.progress("types"):
             inference = infer(self._rows_file, key, self._options.date_format)
