@@ -39,6 +39,7 @@ _NEXT = {
     "unknown-account": "join first: comity member join INVITATION; or act as a member with --as NAME",
     "unknown-key": "see which keys the account has: comity member show NAME",
     "suspended": "ask an admin: comity member restore NAME",
+    "row-exists": "leave --absent out",
     "unknown-table": "see what there is: comity table ls",
 }
 

@@ -147,9 +147,9 @@ def _closing(thing: Any) -> Any:
 def options(*, writes: bool) -> list[click.Parameter]:
     """Return the options that every command takes."""
     made: list[click.Parameter] = [
-        _option(["--node"], "node_option", "Folder of the ledger.", "DIR", NODE_VARIABLE),
-        _option(["--as"], "as_option", "Name of the key that acts.", "NAME", AS_VARIABLE),
-        _option(["--keys"], "keys_option", "Folder of keys.", "DIR", KEYS_VARIABLE),
+        _option(["--node"], "node_option", "Folder of the ledger; here by default.", "DIR", NODE_VARIABLE),
+        _option(["--as"], "as_option", "Name of the key that acts; the only one by default.", "NAME", AS_VARIABLE),
+        _option(["--keys"], "keys_option", "Folder of keys; keys in the ledger's folder by default.", "DIR", KEYS_VARIABLE),
         _option(
             ["--passphrase-file"], "passphrase_file", "Its first line is the passphrase.", "FILE",
             "COMITY_PASSPHRASE_FILE",

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from comity.crypto.checkpoint import Checkpoint, open_checkpoint
 from comity.crypto.notes import ED25519, VerifierKey
 from comity.errors import Malformed, ProofInvalid
+from comity.model import bundle
 from comity.model.genesis import Genesis, GenesisNode
 
 
 def origin_of(genesis: Genesis) -> str:
-    """Return the name of the ledger's log: ``<name>/<chain id>``."""
-    return f"{genesis.ledger}/{genesis.chain_id}"
+    """Return the name of the ledger's log."""
+    return bundle.origin_of(genesis.ledger, genesis.chain_id)
 
 
 def log_key(genesis: Genesis, node: GenesisNode) -> VerifierKey:
