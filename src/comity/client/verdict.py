@@ -100,9 +100,9 @@ class ProvedRows(msgspec.Struct, frozen=True, kw_only=True):
             "table": self.table,
             "low": list(self.low),
             "high": list(self.high),
-            "rows": [row.to_value() for row in self.rows],
             "writer": self.writer.to_value() if isinstance(self.writer, Signer) else None,
             "timers_of": None if is_signed else self.writer,
+            "rows": [row.to_value() for row in self.rows],
         }
 
     def to_text(self) -> str:
