@@ -70,7 +70,7 @@ class Image:
         return bytes(data)
 
 
-class Disk(apsw.VFS):  # type: ignore[misc]  # apsw's classes have no types
+class Disk(apsw.VFS):
     """One disk with its own name as an SQLite file system."""
 
     def __init__(self, random: Random) -> None:
@@ -93,7 +93,7 @@ class Disk(apsw.VFS):  # type: ignore[misc]  # apsw's classes have no types
             self.images[path] = Image(synced)
         return File(self, path, name, flags)
 
-    def xDelete(self, name: str, sync: bool) -> None:  # noqa: N802
+    def xDelete(self, name: str, sync: bool) -> None:  # noqa: N802 - the name is SQLite's
         """Delete a file, at once and for ever."""
         self.before("delete")
         super().xDelete(name, sync)
@@ -152,7 +152,7 @@ class Disk(apsw.VFS):  # type: ignore[misc]  # apsw's classes have no types
         self.plan, self.is_dead, self.is_full, self.has_failed = None, False, False, False
 
 
-class File(apsw.VFSFile):  # type: ignore[misc]  # as above
+class File(apsw.VFSFile):
     """An open file of a ``Disk``."""
 
     def __init__(self, disk: Disk, path: str, name: object, flags: list[int]) -> None:
@@ -164,29 +164,29 @@ class File(apsw.VFSFile):  # type: ignore[misc]  # as above
     def _image(self) -> Image:
         return self._disk.images.setdefault(self._path, Image(b""))
 
-    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 - the name is SQLite's
         """Read."""
         self._disk.before("read")
         return bytes(super().xRead(amount, offset))
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - the name is SQLite's
         """Write; safe after the next sync only."""
         self._disk.before("write", grows=True)
         super().xWrite(data, offset)
         self._image.pending.append((offset, bytes(data)))
 
-    def xTruncate(self, size: int) -> None:  # noqa: N802
+    def xTruncate(self, size: int) -> None:  # noqa: N802 - the name is SQLite's
         """Cut the file."""
         self._disk.before("truncate")
         super().xTruncate(size)
         self._image.pending.append((-size - 1, b""))
 
-    def xSync(self, flags: int) -> None:  # noqa: N802
+    def xSync(self, flags: int) -> None:  # noqa: N802 - the name is SQLite's
         """Make every write so far safe; the real disk below need not hurry."""
         self._disk.before("sync")
         self._image.settle()
 
-    def xFileSize(self) -> int:  # noqa: N802
+    def xFileSize(self) -> int:  # noqa: N802 - the name is SQLite's
         """Return the size."""
         self._disk.before("size")
         return int(super().xFileSize())

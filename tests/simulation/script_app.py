@@ -79,7 +79,7 @@ def declare(name: str) -> App:
             key=("shelf", "number"),
             indexes=(("label", "is_new"),),
             unique=("code",),
-            history=history,  # type: ignore[arg-type]  # one of the three forms
+            history=history,
             salted=title == "Secret",
         )
         tables[title] = decorate(made)

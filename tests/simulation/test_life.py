@@ -57,8 +57,8 @@ def acknowledge_before_commit(engine: SoloEngine) -> None:
             SoloEngine._commit(engine, engine.machine.finalize(waiting.pop().entries))
         return submit(transactions)
 
-    engine._commit = commit_late  # type: ignore[method-assign]
-    engine.submit = submit_late  # type: ignore[method-assign, assignment]
+    engine._commit = commit_late
+    engine.submit = submit_late
 
 
 def commit_in_two(engine: SoloEngine) -> None:
@@ -71,7 +71,7 @@ def commit_in_two(engine: SoloEngine) -> None:
         store.connection.execute("COMMIT")
         store.connection.execute("BEGIN IMMEDIATE")
 
-    store._write_table = write_and_commit  # type: ignore[method-assign]
+    store._write_table = write_and_commit
 
 
 def go_on_after_errors(engine: SoloEngine) -> None:
@@ -84,7 +84,7 @@ def go_on_after_errors(engine: SoloEngine) -> None:
         except Exception:  # noqa: BLE001 - that is the mistake
             return [NotOrdered(code="oops", message="", waits=True) for _ in transactions]
 
-    engine.submit = submit_anyway  # type: ignore[method-assign, assignment]
+    engine.submit = submit_anyway
 
 
 def found(plant: Callable[[SoloEngine], None] | None = None) -> str:
@@ -119,10 +119,10 @@ def test_double_execution_after_a_restart_is_found(monkeypatch: pytest.MonkeyPat
     """Canary: ids are remembered in memory alone."""
     seen: dict[int, dict[bytes, None]] = {}
 
-    def remember(state: State, checked: checks.Checked, position: int) -> None:  # noqa: ARG001
+    def remember(state: State, checked: checks.Checked, position: int) -> None:  # noqa: ARG001 - the signature of what it replaces
         seen.setdefault(id(state.store), {})[checked.identifier] = None
 
-    def is_seen(self: checks.Checker, valid_until: int, identifier: bytes) -> bool:  # noqa: ARG001
+    def is_seen(self: checks.Checker, valid_until: int, identifier: bytes) -> bool:  # noqa: ARG001 - the signature of what it replaces
         return identifier in seen.get(id(self._store), {})
 
     monkeypatch.setattr(machine, "write_seen", remember)

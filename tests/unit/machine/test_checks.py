@@ -40,12 +40,6 @@ from tests.unit.machine import trial_app
 WRITE = ("trial.write", {"name": "a", "value": 1})
 
 
-@pytest.fixture
-def world() -> World:
-    """Return a ledger with the trial app."""
-    return World([trial_app.app])
-
-
 def write(world: World, by: str = "ana", **options: Any) -> bytes:
     """Return a transaction that writes a note."""
     return world.transaction(by, WRITE, **options)

@@ -1,6 +1,5 @@
-"""Blocks (consensus rules R3.1 to R3.8): each test named after its rule."""
+"""Blocks (consensus rules R3.1 to R3.8 but R3.6): each test named after its rule."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,77 +11,22 @@ from comity.limits import (
     BLOCK_TIME_AGE_NS_MAX,
     BLOCK_TIME_AHEAD_NS_MAX,
     CANDIDATES_KEPT_MAX,
-    TIMERS_PER_BLOCK_MAX,
 )
-from comity.machine.candidate import Candidate
-from comity.model.account import key_id
-from comity.model.block import Link, Tick
+from comity.model.block import Link
 from comity.model.receipt import genesis_entry
 from tests.simulation.inspection import inspect, log_entries
-from tests.simulation.world import SECOND_NS, START_NS, World, account_of, genesis_of, key_of
+from tests.simulation.world import SECOND_NS, START_NS, World, account_of, genesis_of
 from tests.unit.machine import trial_app
-
-WRITE = ("trial.write", {"name": "a", "value": 1})
-PROPOSER = key_id(key_of("node"))
-
-
-@pytest.fixture
-def world() -> World:
-    """Return a ledger with the trial app."""
-    return World([trial_app.app])
-
-
-@pytest.fixture(autouse=True)
-def _chaos() -> Iterator[None]:
-    trial_app.CHAOS.clear()
-    yield
-    trial_app.CHAOS.clear()
-
-
-def write(world: World, by: str = "ana", **options: Any) -> bytes:
-    """Return a transaction that writes a note."""
-    return world.transaction(by, WRITE, **options)
-
-
-def proposal(world: World, *transactions: bytes) -> Candidate:
-    """Return a block as this node proposes it."""
-    prepared = world.prepare(*transactions)
-    assert prepared.candidate is not None
-    return prepared.candidate
-
-
-def linked(world: World, *entries: bytes, **changes: Any) -> list[bytes]:
-    """Return a block with a link of the test's choice."""
-    fields = {
-        "height": world.store.height + 1,
-        "app_hash": world.genesis.hash if world.store.height == 0 else world.store.app_hash,
-        "time_ns": world.now_ns + SECOND_NS,
-        "proposer": PROPOSER,
-    }
-    return [Link(**{**fields, **changes}).encode(), *entries]
-
-
-def rejected(world: World, entries: list[bytes], now_ns: int | None = None) -> str:
-    """Return why a proposal is refused; the state stays as it was."""
-    before = world.store.app_hash
-    with pytest.raises(BlockRejected) as caught:
-        world.machine.process(entries, world.now_ns + SECOND_NS if now_ns is None else now_ns)
-    assert world.store.app_hash == before
-    return caught.value.code
-
-
-def set_timers(world: World, action: str, after_s: int, name: str = "t", count: int = 1) -> int:
-    """Set timers ``after_s`` after now and return when they fire."""
-    at_ns = world.now_ns + after_s * SECOND_NS
-    arguments = {"at_ns": at_ns, "action": action, "name": name, "count": count}
-    outcome = world.block(world.transaction("ana", ("trial.set_timer", arguments))).outcomes[0]
-    assert outcome.receipt.is_ok, outcome.receipt
-    return at_ns
-
-
-def notes(world: World) -> dict[str, int]:
-    """Return the notes by name."""
-    return {row[1]: row[2] for row in world.store.tables["trial__note"].scan()}  # type: ignore[misc]
+from tests.unit.machine.blocks import (
+    PROPOSER,
+    WRITE,
+    linked,
+    notes,
+    proposal,
+    rejected,
+    set_timers,
+    write,
+)
 
 
 def test_r3_1_the_first_entry_is_a_link_that_names_what_was_before(world: World) -> None:
@@ -445,122 +389,6 @@ def test_r3_5_a_block_interval_is_kept() -> None:
     blamed = world.machine.prepare([world.check(data)], world.now_ns, PROPOSER, ["x"])
     assert blamed.candidate is not None
     assert world.prepare(data, forward_ns=SECOND_NS).candidate is not None
-
-
-def test_r3_6_deadlines_are_inclusive(world: World) -> None:
-    """At its time a timer waits; once block time is past it, it fires."""
-    at_ns = set_timers(world, "mark", 5)
-    world.block(write(world), forward_ns=at_ns - world.now_ns)
-    assert world.store.time_ns == at_ns
-    assert "marks" not in notes(world)
-    world.block(write(world), forward_ns=1)
-    assert notes(world)["marks"] == 1
-
-
-def test_r3_6_timers_fire_in_order_five_hundred_a_block(world: World) -> None:
-    """1,250 timers of one moment take three blocks, none lost, none twice, in the order that they were set (P13)."""
-    at_ns = set_timers(world, "mark", 60, "a", 625)
-    other = {"at_ns": at_ns, "action": "mark", "name": "b", "count": 625}
-    world.block(world.transaction("bo", ("trial.set_timer", other)))
-    earlier = {"at_ns": at_ns - 1, "action": "mark", "name": "first"}
-    world.block(world.transaction("bo", ("trial.set_timer", earlier)))
-    counts = []
-    world.now_ns = at_ns
-    while (candidate := world.prepare(forward_ns=1).candidate) is not None:
-        before = notes(world).get("marks", 0)
-        world.commit(world.machine.finalize(candidate.entries))
-        counts.append(notes(world)["marks"] - before)
-    assert counts == [TIMERS_PER_BLOCK_MAX, TIMERS_PER_BLOCK_MAX, 251]
-    order = sorted((value, name) for name, value in notes(world).items() if name != "marks")
-    names = ["first00000", *[f"a{at:05}" for at in range(625)], *[f"b{at:05}" for at in range(625)]]
-    assert [name for _, name in order] == names
-    assert [value for value, _ in order] == list(range(1_251))
-
-
-def test_r3_6_timers_run_before_the_blocks_transactions(world: World) -> None:
-    """Their rows carry the link's position, and transactions see them."""
-    at_ns = set_timers(world, "mark", 5)
-    position = world.store.log_size
-    data = world.transaction("ana", ("trial.grow", {"name": "marks", "amount": 7}))
-    world.block(data, forward_ns=at_ns - world.now_ns + 1)
-    rows = {row[1]: row for row in world.store.tables["trial__note"].scan()}
-    assert rows["t00000"][0] == position
-    assert rows["marks"] == (position + 1, "marks", 8)
-
-
-def test_r3_6_a_refused_timer_takes_back_its_own_writes_only(world: World) -> None:
-    """Neighbours stand, it is gone, and it is not quarantined."""
-    at_ns = world.now_ns + 60 * SECOND_NS
-    for action in ("mark", "refuse", "mark"):
-        set_timers(
-            world, action, (at_ns - world.now_ns) // SECOND_NS, f"{action}{world.store.height}"
-        )
-    candidate = world.prepare(forward_ns=100 * SECOND_NS).candidate
-    assert candidate is not None
-    assert Link.decode(candidate.entries[0]).quarantined == ()
-    world.commit(world.machine.finalize(candidate.entries))
-    assert notes(world)["marks"] == 2
-    assert not [name for name in notes(world) if name.startswith("refuse")]
-    assert world.machine.next_timer_ns() is None
-
-
-def test_r3_6_a_timer_cancelled_by_an_earlier_one_of_its_block_does_not_fire(world: World) -> None:
-    """``cancel`` said that it was still there, so it must not run."""
-    at_ns = world.now_ns + 60 * SECOND_NS
-    for action in ("cancel_planted", "mark"):
-        arguments = {"at_ns": at_ns, "action": action, "name": action}
-        receipt = world.block(world.transaction("ana", ("trial.set_timer", arguments))).outcomes[0]
-        trial_app.CHAOS["cancel"] = receipt.receipt.results[0]["first"]
-    candidate = world.prepare(forward_ns=100 * SECOND_NS).candidate
-    assert candidate is not None
-    world.commit(world.machine.finalize(candidate.entries))
-    assert trial_app.CHAOS["cancelled"] is True
-    assert notes(world) == {}
-
-
-def test_r3_6_timers_set_by_timers_have_places_of_their_own(world: World) -> None:
-    """Two timers that each set two make four, which fire in the next block."""
-    at_ns = set_timers(world, "again", 5, "a")
-    set_timers(world, "again", 4, "b")
-    world.block(write(world), forward_ns=at_ns - world.now_ns + 1)
-    assert "marks" not in notes(world)
-    world.block(write(world))
-    assert notes(world)["marks"] == 4
-
-
-def test_r3_6_timers_that_write_much_are_spread_over_blocks(world: World) -> None:
-    """What would pass 20,000 rows waits for the next block (R2.6, P14)."""
-    at_ns = set_timers(world, "flood", 5, "f", 3)
-    world.now_ns = at_ns
-    counts = []
-    while (candidate := world.prepare(forward_ns=1).candidate) is not None:
-        world.commit(world.machine.finalize(candidate.entries))
-        counts.append(len(notes(world)))
-    assert counts == [18_000, 27_000]
-
-
-def test_r3_6_a_tick_stands_after_the_link_for_a_due_timer_and_is_not_logged(world: World) -> None:
-    """Anywhere else, or for another timer, it is refused; with or without it the app hash is the same."""
-    at_ns = set_timers(world, "mark", 5)
-    sequence = next(world.store.tables["comity_timer"].range((), ()))[2]
-    tick = Tick(at_ns, sequence).encode()  # type: ignore[arg-type]
-    time_ns = at_ns + 1
-    good = linked(world, tick, time_ns=time_ns)
-    bare = linked(world, time_ns=time_ns)
-    assert rejected(world, linked(world, write(world), tick, time_ns=time_ns), time_ns) == "entry"
-    wrong = Tick(at_ns, sequence + 1).encode()  # type: ignore[operator]
-    assert rejected(world, linked(world, wrong, time_ns=time_ns), time_ns) == "entry"
-    assert rejected(world, linked(world, tick, time_ns=at_ns), at_ns) == "entry"
-    with_tick = world.machine.process(good, time_ns)
-    assert world.machine.process(bare, time_ns).app_hash == with_tick.app_hash
-    size = world.store.log_size
-    world.machine.finalize(good)
-    world.machine.commit()
-    assert world.store.log_size == size + 1
-    assert (
-        rejected(world, linked(world, tick, write(world), time_ns=time_ns + 1), time_ns + 1)
-        == "entry"
-    )
 
 
 def test_r3_7_the_log_holds_genesis_links_and_transactions_in_order(world: World) -> None:

@@ -1,6 +1,5 @@
 """Rows, names and schemas as execution sees and leaves them (rules R1 and R4), each test named after its rule."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,13 +23,6 @@ ITEM = ["a", 1, "x", "label", 1, True, b"\0"]
 def world() -> World:
     """Return a ledger with the script app and the trial app."""
     return World([declare("shop"), trial_app.app])
-
-
-@pytest.fixture(autouse=True)
-def _chaos() -> Iterator[None]:
-    trial_app.CHAOS.clear()
-    yield
-    trial_app.CHAOS.clear()
 
 
 def live(world: World, table: str = "shop__item") -> list[tuple[Any, ...]]:
@@ -291,7 +283,7 @@ def test_r4_4_catalog_keys_and_leaves(world: World) -> None:
     store = world.store
     found = store.tables["comity_schema"].get(("shop__item",))
     assert found is not None
-    versions = versions_from_value(cbor.decode(found[2], size_max=1 << 20))  # type: ignore[arg-type]
+    versions = versions_from_value(cbor.decode(found[2], size_max=1 << 20))
     leaf = TableLeaf(schema_hash(versions), store.leaf("shop__item").root, 1).encode()
     assert store.leaves["shop__item"] == leaf
     log = cbor.encode([store.log_size, store.log.root(store.log_size)])
