@@ -17,7 +17,7 @@ from comity.store.tree_batch import ROOT_NUMBER, Batch
 from comity.store.tree_page import Page
 from comity.store.tree_pages import PageSource
 
-_TABLE_SHIFT = 40  # page id = table number << 40 | page number
+TABLE_SHIFT = 40  # page id = table number << 40 | page number
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class Tree:
 
         """
         self._source = source
-        self._base = table_number << _TABLE_SHIFT
+        self._base = table_number << TABLE_SHIFT
         self._entries_max = entries_max
         self._root = EMPTY_ROOT
         if source.read(self._base | ROOT_NUMBER) is not None:
             with naming_damage():
                 self._root = self.page(ROOT_NUMBER).slot_hash(0)
-        last = source.last(self._base, self._base + (1 << _TABLE_SHIFT) - 1)
+        last = source.last(self._base, self._base + (1 << TABLE_SHIFT) - 1)
         self._next_page = (last or self._base | ROOT_NUMBER) - self._base + 1
 
     @property

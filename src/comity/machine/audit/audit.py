@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 import apsw
 
 from comity.crypto.hashing import HASH_BYTES
-from comity.errors import ComityError, ConfigError, InvariantViolated
+from comity.errors import ComityError, ConfigError
 from comity.machine.audit.compare import Comparison
 from comity.machine.audit.replay import Progress, Replay
-from comity.machine.audit.report import Finding, Report
+from comity.machine.audit.report import UNREADABLE, Finding, Report
 from comity.machine.machine import Machine
 from comity.model.genesis import Genesis
 from comity.sdk.declaration import Declaration
@@ -60,16 +60,16 @@ def audit(
     for step in steps:
         try:
             step()
-        except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError) as error:
-            message = f"SQLite cannot read the file: {error}"
-            report.add(Finding(kind="sqlite", message=message))
-        except (UnicodeDecodeError, ValueError, TypeError, KeyError, OverflowError) as error:
-            message = f"a stored value cannot be read ({type(error).__name__}: {error})"
-            report.add(Finding(kind="sqlite", message=message))
         except ConfigError:
             raise
-        except (InvariantViolated, ComityError) as error:
+        except apsw.Error as error:
+            message = f"SQLite cannot read the file: {error}"
+            report.add(Finding(kind="sqlite", message=message))
+        except ComityError as error:
             report.add(Finding(kind="sqlite", message=f"the file contradicts itself: {error}"))
+        except UNREADABLE as error:
+            message = f"a stored value cannot be read ({type(error).__name__}: {error})"
+            report.add(Finding(kind="sqlite", message=message))
     report.app_hash = reference.app_hash
     return report
 

@@ -7,7 +7,20 @@ from collections.abc import Sequence
 
 import msgspec
 
+from comity.errors import ComityError
 from comity.limits import AUDIT_FINDINGS_MAX
+
+# What decoders raise on bytes that nobody encoded, beside Comity's own errors.
+UNREADABLE = (
+    ComityError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    msgspec.MsgspecError,
+)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
