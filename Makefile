@@ -55,14 +55,14 @@ simulate: ## replay one simulated life of a ledger (SEED=1)
 	@scripts/env dev
 	@$(RUN) -m tests.simulation --seed $(or $(SEED),1)
 
-new-app: ## start an application of your own (NAME=library)
+new-app: ## start an application of your own (NAME=library DIR=folder)
 	@test -n "$(NAME)" || { echo "make new-app NAME=...: a name is missing, such as NAME=library" >&2; exit 2; }
 	@scripts/env dev
-	@$(RUN) -m comity.testing.new_app $(NAME)
+	@$(RUN) -m comity.testing.new_app "$(NAME)" $(if $(DIR),"$(DIR)")
 
 docs: ## write docs/reference anew from the code
 	@scripts/env dev
-	@$(RUN) scripts/reference.py
+	@$(RUN) -m scripts.reference
 
 lock: ## write the lock files anew (UPGRADE=1: with the newest versions)
 	@scripts/env lock

@@ -8,9 +8,14 @@
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from comity import limits
+from comity.sdk.describe import page_of
+from comity.sdk.load import load_apps
+from scripts.reference_commands import commands_page
+from scripts.reference_errors import errors_page
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs/reference"
@@ -26,7 +31,6 @@ def _cell(text: str) -> str:
 
 def limits_page() -> Iterator[str]:
     """Yield the page of limits, line by line: each with its value and what its comment says."""
-    yield _NOTICE.format(source="src/comity/limits.py")
     yield "# Limits"
     yield ""
     yield "Every bound has a name. Those under *consensus* are decided alike by every node."
@@ -45,20 +49,30 @@ def limits_page() -> Iterator[str]:
             yield f"| `{limit['name']}` | {shown} | {_cell(limit['meaning'] or '')} |"
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {
-    "limits.md": limits_page,
+def _app_page(name: str) -> Iterator[str]:
+    return iter(page_of(load_apps([name])[name].declaration).rstrip("\n").split("\n"))
+
+
+# Page -> (where its words stand, what writes it).
+PAGES: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
+    "commands.md": ("src/comity/cli", commands_page),
+    "errors.md": ("the code and scripts/reference_errors.py", errors_page),
+    "limits.md": ("src/comity/limits.py", limits_page),
+    "apps/members.md": ("src/comity/apps/members", partial(_app_page, "members")),
+    "apps/tables.md": ("src/comity/apps/tables", partial(_app_page, "tables")),
 }
 
 
 def text_of(page: str) -> str:
     """Return what a page of the reference must say."""
-    return "".join(f"{line}\n" for line in PAGES[page]())
+    source, lines = PAGES[page]
+    return "".join(f"{line}\n" for line in (_NOTICE.format(source=source), *lines()))
 
 
 def main() -> int:
     """Write every page."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for page in PAGES:
+        (FOLDER / page).parent.mkdir(parents=True, exist_ok=True)
         (FOLDER / page).write_text(text_of(page), encoding="utf-8")
     return 0
 
