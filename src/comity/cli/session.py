@@ -149,7 +149,10 @@ def options(*, writes: bool) -> list[click.Parameter]:
     made: list[click.Parameter] = [
         _option(["--node"], "node_option", "Folder of the ledger; here by default.", "DIR", NODE_VARIABLE),
         _option(["--as"], "as_option", "Name of the key that acts; the only one by default.", "NAME", AS_VARIABLE),
-        _option(["--keys"], "keys_option", "Folder of keys; keys in the ledger's folder by default.", "DIR", KEYS_VARIABLE),
+        _option(
+            ["--keys"], "keys_option", "Folder of keys; by default keys in the ledger's folder.",
+            "DIR", KEYS_VARIABLE,
+        ),
         _option(
             ["--passphrase-file"], "passphrase_file", "Its first line is the passphrase.", "FILE",
             "COMITY_PASSPHRASE_FILE",
