@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from comity.testing.ledger import Ledger
     from comity.testing.planned import PlannedCall, call
+    from comity.testing.source import check_app
 
 __all__ = [
     "InvariantBroken",
@@ -27,9 +28,10 @@ __all__ = [
     "ResultNotDeclared",
     "StateChanged",
     "call",
+    "check_app",
 ]
 
-_HOMES = {"Ledger": "ledger", "PlannedCall": "planned", "call": "planned"}
+_HOMES = {"Ledger": "ledger", "PlannedCall": "planned", "call": "planned", "check_app": "source"}
 
 
 def __getattr__(name: str) -> Any:
