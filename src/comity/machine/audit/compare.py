@@ -184,7 +184,7 @@ class Comparison:
         key = "" if values is None else ", ".join(map(_shown, values))
         name, height = table.schema.name, None if row is None else self._height_at(row[0])
         at = "" if height is None else f", height {height}"
-        message = f"the state tree of {name} is wrong at [{key}]{at}: {fault.message}"
+        message = f"the state tree of {name} is wrong at or next to [{key}]{at}: {fault.message}"
         self._report.add(Finding(kind="page", message=message, table=name, key=key, height=height))
 
 
@@ -203,8 +203,10 @@ def _tables(connection: apsw.Connection) -> list[str]:
 def _columns(connection: apsw.Connection, name: str) -> list[_Column]:
     """Return the columns of a table, those of its primary key first."""
     rows = connection.execute("SELECT name, pk, type FROM pragma_table_info(?)", (name,)).fetchall()
-    rows.sort(key=lambda row: row[1] or len(rows) + 1)
-    return [_Column(str(title), is_key=at != 0, is_text=kind == "TEXT") for title, at, kind in rows]
+    key_first = sorted(rows, key=lambda row: (row[1] == 0, row[1]))
+    return [
+        _Column(str(title), is_key=at != 0, is_text=kind == "TEXT") for title, at, kind in key_first
+    ]
 
 
 def _cells(connection: apsw.Connection, name: str, columns: Sequence[_Column]) -> Iterator[Cells]:

@@ -1,0 +1,69 @@
+"""A small ledger file with something of everything, to damage and to forge."""
+
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from comity.machine.audit.audit import Held, audit
+from comity.machine.audit.report import Report
+from comity.store.store import Store
+from tests.simulation.world import SECOND_NS, World
+from tests.unit.machine import trial_app
+
+
+def write_ledger(path: Path) -> World:
+    """Write a ledger of twelve blocks: changes, deletions, refusals, timers, a quarantine, tables made and altered."""
+    world = World([trial_app.app], store=Store.create(str(path)))
+    for calls in _BLOCKS:
+        world.block(*[world.transaction(by, call) for by, call in calls])
+    trial_app.CHAOS["poison"] = lambda: 1 // 0
+    for action in ("mark", "poison", "refuse"):
+        arguments = {"at_ns": world.now_ns + 60 * SECOND_NS, "action": action, "name": action}
+        world.block(world.transaction("cy", ("trial.set_timer", arguments)))
+    world.block(world.transaction("ana", _write("late", 9)), forward_ns=100 * SECOND_NS)
+    world.block(world.transaction("bo", ("trial.write_then_stop", {"name": "x"})))
+    world.store.close()
+    return world
+
+
+def _write(name: str, value: int) -> tuple[str, dict[str, Any]]:
+    return ("trial.write", {"name": name, "value": value})
+
+
+_BLOCKS: list[list[tuple[str, tuple[str, dict[str, Any]]]]] = [
+    [("ana", _write("a", 1)), ("bo", _write("b", 2)), ("cy", _write("é", 3))],
+    [("ana", ("trial.many", {"prefix": "n", "count": 90}))],
+    [("ana", _write("a", 4)), ("bo", ("trial.erase", {"name": "b"}))],
+    [
+        ("cy", ("trial.seal", {"name": "s", "value": 5})),
+        ("bo", ("trial.grow", {"name": "b", "amount": 1})),
+    ],
+    [("ana", ("trial.make", {"name": "pool"}))],
+    [("ana", ("trial.hold_view", {"name": "pool"})), ("cy", _write("n00007", -7))],
+    [("bo", ("trial.erase", {"name": "n00003"})), ("bo", _write("b", 8))],
+]
+
+
+def audit_file(path: Path, world: World, held: Held | None = None) -> Report:
+    """Audit a file that nobody has open."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return audit(connection, world.genesis, world.apps, Store.in_memory(), held=held)
+    finally:
+        connection.close()
+
+
+def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table, and the schema. Raises: apsw.Error, UnicodeDecodeError."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        schema = connection.execute("SELECT * FROM sqlite_schema").fetchall()
+        names = [row[1] for row in schema if row[0] == "table"]
+        rows = {
+            name: connection.execute(f'SELECT * FROM "{name}" NOT INDEXED').fetchall()
+            for name in names
+        }
+    finally:
+        connection.close()
+    return {**rows, "sqlite_schema": schema}
