@@ -8,7 +8,7 @@ import apsw
 
 from benchmarks.ledger import GENESIS, PUBLIC_KEYS, SEEDS, Files, name_of, rows_of
 from comity.crypto import ed25519
-from comity.limits import WAL_PAGES_MAX
+from comity.limits import STORE_CACHE_KIB, WAL_PAGES_MAX
 
 _TABLE = """CREATE TABLE account(id TEXT NOT NULL, owner TEXT NOT NULL, balance INTEGER NOT NULL,
     sequence INTEGER NOT NULL, PRIMARY KEY(id)) STRICT, WITHOUT ROWID"""
@@ -68,7 +68,7 @@ class PlainTable:
 
 def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
-    settings = ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536")
+    settings = ("journal_mode = WAL", "synchronous = FULL", f"cache_size = {-STORE_CACHE_KIB}")
     for setting in (*settings, f"wal_autocheckpoint = {WAL_PAGES_MAX}"):
         connection.execute("PRAGMA " + setting).fetchall()
     return connection

@@ -87,6 +87,7 @@ AUDIT_FINDINGS_MAX = 200  # named one by one; the rest is counted
 
 # --- storage, not consensus ---
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
+STORE_CACHE_KIB = 256 << 10  # SQLite's pages that a node keeps in memory; taken as they are touched (decision 0006)
 WAL_PAGES_MAX = 32_768  # 128 MiB of 4 KiB pages: beyond, a block is followed by a checkpoint (decision 0006)
 TREE_PAGE_ENTRIES_MAX = 64
 TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
@@ -125,6 +126,7 @@ INFERRED_ENUM_VALUES_MAX = 24
 INFERRED_ENUM_ROWS_PER_VALUE_MIN = 10
 KEY_PAIR_COLUMNS_MAX = 10  # columns among which a key of two is looked for
 TABLE_FILE_BYTES_MAX = 1 << 20
+TABLE_LINE_DOTS_MAX = 1_000  # a dotted key makes a level at each; tomllib took 400 MB for 10,000
 JSON_INTEGER_MAX = 1 << 53  # beyond, readers that know only binary fractions lose digits (RFC 8259, section 6)
 
 # --- imports: the client's, not consensus ---

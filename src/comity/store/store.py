@@ -9,7 +9,7 @@ import apsw
 
 from comity.crypto import cbor
 from comity.errors import ConfigError, InvariantViolated, Unavailable
-from comity.limits import FORMAT_NUMBER, UNDO_BLOCKS, WAL_PAGES_MAX
+from comity.limits import FORMAT_NUMBER, STORE_CACHE_KIB, UNDO_BLOCKS, WAL_PAGES_MAX
 from comity.model.schema import TableSchema, versions_from_value
 from comity.store import catalog, ddl, history, log, tree_pages, undo
 from comity.store.block_write import BlockWrite, TableWrite
@@ -20,7 +20,6 @@ from comity.store.tree import Tree
 from comity.store.tree_pages import SqlitePages
 
 APPLICATION_ID = 0x436F6D69  # "Comi": SQLite's header names the program that a file belongs to
-_CACHE_KIB = 64 << 10
 _BUSY_MS = 5_000
 _SCHEMA_TABLE = "comity_schema"
 
@@ -332,4 +331,4 @@ def _set_pragmas(connection: apsw.Connection, *, is_file: bool) -> None:
         answer = connection.execute("PRAGMA " + name).fetchone()  # tidy: sql-text: one of ours
         if answer != (value,):
             raise ConfigError(f"SQLite did not take {statement!r}: it answers {answer}")
-    connection.execute("PRAGMA cache_size = -65536").fetchall()
+    connection.execute("PRAGMA cache_size = " + str(-STORE_CACHE_KIB)).fetchall()
