@@ -5,6 +5,7 @@ from random import Random
 
 from mnemonic import Mnemonic
 
+from comity.client.invitation import Invitation
 from comity.crypto import bech32m, cbor, ordered, tlog_tiles, words
 from comity.errors import Malformed
 from comity.model import account
@@ -34,10 +35,25 @@ def _key(data: bytes) -> tuple[int, tuple[ordered.KeyValue, ...]]:
 
 
 def _keys() -> Iterator[bytes]:
-    values = ((0,), (-(2**63),), (2**63 - 1,)), (("",), ("a\u00e9",)), ((b"",), (b"\0\0\1\xff",))
-    more = ((("k", -1, b"\0"),), ((b"", "x" * 200),))
-    for choice, several in enumerate((*values, *more)):
+    values: list[list[tuple[ordered.KeyValue, ...]]] = [
+        [(0,), (-(2**63),), (2**63 - 1,)],
+        [("",), ("a\u00e9",)],
+        [(b"",), (b"\0\0\1\xff",)],
+        [("k", -1, b"\0")],
+        [(b"", "x" * 200)],
+    ]
+    for choice, several in enumerate(values):
         yield from (bytes((choice,)) + ordered.encode_key(one) for one in several)
+
+
+def _invitation(data: bytes) -> tuple[bytes, bytes, bool]:
+    invitation = Invitation.from_text(_text(data))
+    return invitation.seed, invitation.ledger, data.isupper()
+
+
+def _encode_invitation(value: tuple[bytes, bytes, bool]) -> bytes:
+    text = Invitation(seed=value[0], ledger=value[1]).to_text()
+    return (text.upper() if value[2] else text).encode()
 
 
 def _name(data: bytes) -> str:
@@ -141,6 +157,14 @@ TARGETS = (
         encode=lambda value: (str.upper if value[1] else str)(bech32m.encode(*value[0])).encode(),
         valid=lambda: [bech32m.encode("cm", KEY).encode(), b"A1LQFN3A", b"?1v759aa"],
         covers=("comity.crypto.bech32m.decode", "comity.crypto.bech32m.decode_groups"),
+        mend=_mend_bech32m,
+    ),
+    Target(
+        name="invitation",
+        decode=_invitation,
+        encode=_encode_invitation,
+        valid=lambda: [Invitation(seed=KEY, ledger=b"\0\xff\1\2").to_text().encode()],
+        covers=("comity.client.invitation.Invitation.from_text",),
         mend=_mend_bech32m,
     ),
     Target(

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from comity.client import key_file
 from comity.client.files import encoding, table_writer
 from comity.client.files.inference import infer
@@ -37,7 +39,7 @@ def _rows(data: bytes, suffix: str) -> Any:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        name = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
+        name: str | None = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
     else:
         name = None
     file = rows_of(data, suffix, name)
@@ -68,9 +70,9 @@ def _mend_key(data: bytes) -> bytes:
     """Write the account that the public key founds."""
     try:
         content = json.loads(data)
-        file = key_file.msgspec.convert(content | {"account": ""}, key_file.KeyFile)
+        file = msgspec.convert(content | {"account": ""}, key_file.KeyFile)
         content["account"] = account.to_text(account.account_id(file.public_key))
-    except (ValueError, TypeError, RecursionError, Malformed, key_file.msgspec.ValidationError):
+    except (ValueError, TypeError, RecursionError, Malformed, msgspec.ValidationError):
         return data
     return json.dumps(content).encode()
 

@@ -207,9 +207,9 @@ def _endless(item: Item, hand: Hand) -> None:
 
 def _wrong_length(item: Item, hand: Hand) -> None:
     number = hand.chance.choice(_NUMBERS)
-    item.head = hand.chance.choice((items.shortest_head, lambda *args: items.wide_head(*args, 3)))(
-        item.major, number
-    )
+    is_wide = hand.chance.random() < 0.5
+    wide = items.wide_head(item.major, number, 3)
+    item.head = wide if is_wide else items.shortest_head(item.major, number)
 
 
 def _another_number(item: Item, hand: Hand) -> None:
@@ -310,6 +310,16 @@ def _string_damaged(item: Item, hand: Hand) -> None:
         _another_number(item, hand)
 
 
+def _bit_flipped(item: Item, hand: Hand) -> None:
+    """Change a string and nothing else about it."""
+    if item.content:
+        at = hand.chance.randrange(len(item.content))
+        flipped = bytes((item.content[at] ^ 1 << hand.chance.randrange(7),))
+        item.content = item.content[:at] + flipped + item.content[at + 1 :]
+    else:
+        _another_number(item, hand)
+
+
 def _become(item: Item, other: Item) -> None:
     item.major, item.number, item.content = other.major, other.number, other.content
     item.inner, item.head, item.tail = other.inner, other.head, other.tail
@@ -334,6 +344,7 @@ _DAMAGES: tuple[Callable[[Item, Hand], None], ...] = (
         _spliced,
         _string_damaged,
         _string_damaged,
-        _string_damaged,
+        _bit_flipped,
+        _bit_flipped,
     ),
 )

@@ -14,7 +14,6 @@ from tests.fuzz.target import BrokenPromise, Target
 _ROWS = {bytes((n, n * 7 % 256, 0)): bytes((n,)) * 32 for n in range(0, 60, 3)}
 _KEYS = (bytes((12, 84, 0)), bytes((13, 0, 0)), b"\xff")
 _ENTRIES_MAX = 4
-_ROOT_NUMBER = 1
 
 
 def _pages(rows: dict[bytes, bytes]) -> dict[int, bytes]:
@@ -48,7 +47,6 @@ def _damaged(data: bytes) -> Any:
 def _valid() -> Iterator[bytes]:
     for place, (_, page) in enumerate(sorted(_pages(_ROWS).items())):
         yield bytes((place,)) + page
-    yield b"\0" + _pages({_KEYS[0]: bytes(32)})[_ROOT_NUMBER]
 
 
 TARGETS = (

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from tests.fuzz import encodings, entries, files, proofs
+from tests.fuzz import bundles, encodings, entries, files, pages, proofs
 from tests.fuzz.target import Target
 
 TARGETS: Mapping[str, Target] = {
     target.name: target
-    for target in (*encodings.TARGETS, *entries.TARGETS, *proofs.TARGETS, *files.TARGETS)
+    for module in (encodings, entries, proofs, bundles, files, pages)
+    for target in module.TARGETS
 }

@@ -3,7 +3,6 @@
 Invariant: ``examine`` raises for each broken promise, and for nothing else.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,9 +73,9 @@ class Target:
                 ) from error
             return None
 
-    def damaged(self, chance: Random) -> bytes:
-        """Return a seed with damage, mostly mended so far that the damage is looked at."""
-        data = mutated(chance.choice(self.seeds), self.seeds, chance)
+    def damaged(self, chance: Random, data: bytes | None = None) -> bytes:
+        """Return ``data``, or a seed, with damage; mostly mended so far that the damage is looked at."""
+        data = mutated(chance.choice(self.seeds) if data is None else data, self.seeds, chance)
         return self.mend(data) if self.mend and chance.random() < 0.9 else data
 
 
@@ -100,11 +99,6 @@ def examine(target: Target, data: bytes) -> bool:
                 f"{target.name}: two inputs for one value: {data.hex():.400} {twin.hex():.400}"
             )
     return True
-
-
-def seed_name(data: bytes) -> str:
-    """Return the file name of an input in the corpus."""
-    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _is_plain(message: str) -> bool:

@@ -21,6 +21,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from comity.client.files.texts import shown
 from comity.errors import ConfigError, Malformed
 from comity.limits import (
     KDF_MEMORY_BYTES_MAX,
@@ -72,7 +73,7 @@ def decode(data: bytes) -> KeyFile:
     try:
         file = msgspec.json.decode(data, type=KeyFile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"not a key file of version 1: {error}") from None
+        raise Malformed(f"not a key file of version 1: {shown(str(error), 120)}") from None
     if file.account != account.to_text(account.account_id(file.public_key)):
         raise Malformed("the account is not the public key's: the file was altered")
     return file

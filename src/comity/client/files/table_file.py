@@ -21,7 +21,12 @@ from comity.client.files.declaration import (
 )
 from comity.client.files.texts import normalised, shown
 from comity.errors import ConfigError, Malformed
-from comity.limits import KEY_TEXT_CHARS_DEFAULT, TABLE_FILE_BYTES_MAX, TEXT_CHARS_DEFAULT
+from comity.limits import (
+    KEY_TEXT_CHARS_DEFAULT,
+    TABLE_FILE_BYTES_MAX,
+    TABLE_LINE_DOTS_MAX,
+    TEXT_CHARS_DEFAULT,
+)
 from comity.model.column import Column, ColumnType, Kind, check_column
 from comity.model.names import check_name
 from comity.model.schema import History, TableSchema
@@ -59,6 +64,8 @@ def parse_table_file(text: str) -> tuple[TableDeclaration, ...]:
 
     Raises: ConfigError, one problem a line.
     """
+    if any(line.count(".") > TABLE_LINE_DOTS_MAX for line in text.split("\n")):
+        raise ConfigError(f"a line with more than {TABLE_LINE_DOTS_MAX} dots (TABLE_LINE_DOTS_MAX)")
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # also of a number with thousands of digits
