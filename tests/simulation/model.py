@@ -234,12 +234,13 @@ def _name(app: str, title: str) -> str:
     return f"{app}__{title[0].lower()}{title[1:]}"
 
 
-def _is(value: Any, kind: type, low: int, high: int, *, optional: bool = False) -> bool:
+def _is(value: Any, kind: type[Any], low: int, high: int, *, optional: bool = False) -> bool:
     if value is None:
         return optional
     if type(value) is not kind:
         return False
-    return kind is bool or low <= (value if kind is int else len(value)) <= high
+    size: int = value if kind in (bool, int) else len(value)
+    return low <= size <= high
 
 
 def _is_permitted(table: Table, values: Values) -> bool:

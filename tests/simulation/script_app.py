@@ -4,7 +4,8 @@ Invariant: it uses every part of the SDK that writes; ``model`` tells once more,
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from types import new_class
+from typing import Annotated, Any, Literal
 
 from comity.sdk import (
     App,
@@ -25,7 +26,13 @@ from comity.sdk import (
 )
 
 Step = list[Any]
-TYPED = {"Item": "all", "Brief": 2, "Fleeting": "none", "Secret": "all"}  # history by row class
+# history by row class
+TYPED: dict[str, Literal["all", "none"] | int] = {
+    "Item": "all",
+    "Brief": 2,
+    "Fleeting": "none",
+    "Secret": "all",
+}
 
 _Shelf = Annotated[str, Text(120)]
 _Number = Annotated[int, Integer(-(1 << 63), (1 << 63) - 1)]
@@ -69,12 +76,16 @@ def shared_schema(name: str, *, appended: int = 0) -> TableSchema:
     )
 
 
+def _describe(namespace: dict[str, Any]) -> None:
+    namespace.update(__module__=__name__, __doc__="Made anew for each application.")
+
+
 def declare(name: str) -> App:
     """Return an application of its own with four typed tables, which may make more at run time."""
     app = App(name, version=1, grants=("schema",))
     tables: dict[str, type[Columns]] = {}
     for title, history in TYPED.items():
-        made: type[Columns] = type(Row)(title, (Columns,), {"__module__": __name__, "__doc__": "."})
+        made: type[Columns] = new_class(title, (Columns,), {}, _describe)
         decorate = app.table(
             key=("shelf", "number"),
             indexes=(("label", "is_new"),),
@@ -83,9 +94,7 @@ def declare(name: str) -> App:
             salted=title == "Secret",
         )
         tables[title] = decorate(made)
-    stop = type(Refusal)(
-        "Stop", (Refusal,), {"__module__": __name__, "__doc__": "A step said so."}, app=name, code=1
-    )
+    stop = new_class("Stop", (Refusal,), {"app": name, "code": 1}, _describe)
     runner = _Runner(tables, stop)
 
     @app.action
@@ -116,7 +125,8 @@ class _Runner:
             return 1 // 0
         if operation == "timer":
             at_ns, steps = arguments
-            return list(ctx.timers.set(at_ns, "later", {"steps": {"steps": steps}}))
+            later: dict[str, Any] = {"steps": {"steps": steps}}
+            return list(ctx.timers.set(at_ns, "later", later))
         if operation == "cancel":
             return ctx.timers.cancel(*arguments)
         if operation in ("create", "alter"):

@@ -81,7 +81,8 @@ class Story:
     def _expect(
         self, drawn: list[tuple[str, list[tuple[str, list[Any]]], bytes]], position: int
     ) -> tuple[list[Any], int]:
-        expected, faulted = [], 0
+        expected: list[Any] = []
+        faulted = 0
         for by, calls, _ in drawn:
             try:
                 outcome = self.model.transaction(account_of(by), calls, position + len(expected))

@@ -59,8 +59,8 @@ def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         schema = connection.execute("SELECT * FROM sqlite_schema").fetchall()
-        names = [row[1] for row in schema if row[0] == "table"]
-        rows = {
+        names = [str(row[1]) for row in schema if row[0] == "table"]
+        rows: dict[str, list[tuple[Any, ...]]] = {
             name: connection.execute(f'SELECT * FROM "{name}" NOT INDEXED').fetchall()
             for name in names
         }

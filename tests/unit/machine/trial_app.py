@@ -114,7 +114,8 @@ def descend(ctx: Context, depth: _Count) -> SignedAmount:
 @app.action
 def plant(ctx: Context) -> Document:
     """Do what the test planted."""
-    return CHAOS["plant"](ctx)
+    planted: dict[str, Any] = CHAOS["plant"](ctx)
+    return planted
 
 
 @app.action
