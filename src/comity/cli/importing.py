@@ -16,6 +16,7 @@ import msgspec
 from comity.cli import problems
 from comity.cli.group import Command
 from comity.cli.names import shown_account
+from comity.cli.output import counted
 from comity.cli.session import Session, current
 from comity.client.files.declaration import PRESETS, Preset, TableDeclaration
 from comity.client.files.headers import to_name
@@ -273,13 +274,13 @@ class _Import:
             write_rejects(path, self._rows_file.titles, self.rejects)
             first = self.rejects[0]
             out.words(
-                f"rejected {len(self.rejects):,} lines, the first is line {first.line}:"
+                f"rejected {counted(len(self.rejects), 'line')}, the first is line {first.line}:"
                 f" {first.reason}; all in {path}"
             )
         if differing:
-            out.words(f"note  {differing:,} rows differ from the file; to change them: --update")
+            out.words(f"note  unlike in the file: {counted(differing, 'row')}; to change: --update")
         if there and (result.added or result.changed):
-            out.words(f"note  {there:,} rows were there already, {result.added:,} were added now")
+            out.words(f"note  there already: {counted(there, 'row')}; added now: {result.added:,}")
         counts = (
             f"+{result.added:,} added  ~{result.changed:,} changed  ={there:,} same"
             f"  !{len(self.rejects):,} rejected"
@@ -319,7 +320,7 @@ def _dry(plan: Plan, rejects: Rejects) -> dict[str, int]:
 def _dry_words(plan: Plan, rows: TypedRows, rejects: Rejects) -> str:
     if rows.is_numbered:
         return f"would add {sum(1 for _ in rows.rows()):,} rows"
-    note = f"  ({plan.differing:,} rows differ: --update)" if plan.differing else ""
+    note = f"  (unlike in the file: {plan.differing:,}; --update)" if plan.differing else ""
     return (
         f"would: +{len(plan.adds):,} add  ~{len(plan.changes):,} change  ={plan.same:,} same"
         f"  !{len(rejects):,} reject{note}"

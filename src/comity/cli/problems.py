@@ -101,8 +101,9 @@ def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> 
     message = _message(error)
     details, more, advice = getattr(error, "details", ("", {}, ""))
     code = str(getattr(error, "code", "") or word)
-    following = advice or _NEXT.get(code, "")
-    fix = str(getattr(error, "fix", "") or following)
+    own_fix = str(getattr(error, "fix", ""))  # a refusal's, which its message says already
+    following = advice or ("" if own_fix else _NEXT.get(code, ""))
+    fix = own_fix or following
     if is_json:
         document: dict[str, Any] = {
             "error": {

@@ -13,7 +13,7 @@ import click
 from comity.cli import problems
 from comity.cli.group import Command, LazyGroup
 from comity.cli.names import shown_account
-from comity.cli.output import pairs, table
+from comity.cli.output import counted, pairs, table
 from comity.cli.session import Session, current
 from comity.client.files.rejects import Rejects
 from comity.client.files.row_file import open_rows
@@ -80,7 +80,7 @@ def add(table_name: str, values: tuple[str, ...], file: Path | None) -> None:
         done = ledger.call("tables.add", table=table_name, rows=rows, columns=columns)
         numbers = ", ".join(str(number) for number in done.result or ())
         named = f", numbered {numbers}" if numbers else ""
-        _done(session, f"+ {len(rows):,} {_rows(len(rows))} of {table_name}{named}", done)
+        _done(session, f"+ {counted(len(rows), 'row')} of {table_name}{named}", done)
 
 
 @row.command(
@@ -272,7 +272,3 @@ def _done(session: Session, words: str, done: Done) -> None:
             "result": done.result,
         },
     )
-
-
-def _rows(count: int) -> str:
-    return "row" if count == 1 else "rows"

@@ -8,6 +8,7 @@ import sys
 import click
 
 from comity.cli.group import Command
+from comity.cli.output import counted
 from comity.cli.session import current
 from comity.errors import ConfigError
 from comity.query.answer import to_csv, to_json, to_table
@@ -62,7 +63,7 @@ def sql(
     seconds = answer.elapsed_ns / 1e9
     session.out.words(
         f"height  {answer.height}  app hash {answer.app_hash.hex()}"
-        f"  {len(answer.rows):,} rows in {seconds:.2f} s"
+        f"  {counted(len(answer.rows), 'row')} in {seconds:.2f} s"
     )
 
 
