@@ -1,4 +1,4 @@
-"""A node that lies: it signs whatever catalog it is told to have, so that what a verifier checks beyond hashes is seen."""
+"""A node that lies: it signs whatever catalog it is told to, so that checks beyond hashes are seen at work."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 BUNDLE_MAX, NOTE_MAX, KEY_MAX, CALLS_MAX, INT64_MAX = 8 << 20, 64_000, 256, 1_000, 2**63 - 1
 # Ed25519: the field's prime, the group's order, and y of all points of small order (RFC 8032, section 5.1).
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
-Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 SMALL_ORDER_Y = (0, 1, P - 1, Y8, P - Y8)
 TAGS = (*range(6), 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)
 NOTE = "(.+)\n(0|[1-9][0-9]{0,18})\n(.{43}=)\n\n((?:\u2014 [^\\s\0-\x1f+]+ \\S+\n){1,256})"  # C2SP

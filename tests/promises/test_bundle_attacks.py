@@ -88,7 +88,8 @@ def test_an_old_height_is_shown_as_old() -> None:
     """P26: a bundle of an old height cannot be passed off as new: height and time are under the app hash."""
     old, new = opened("row-past"), opened("row-owned")
     said, later = both(old.encode()), both(new.encode())
-    assert said["height"] < later["height"] and said["time_ns"] < later["time_ns"]
+    assert said["height"] < later["height"]
+    assert said["time_ns"] < later["time_ns"]
     for part in ("height", "chain", "evidence", "app_hash", "log"):
         state = replace(old.state, **{part: getattr(new.state, part)})
         assert both(replace(old, state=state).encode()) is None, part
@@ -122,7 +123,8 @@ def test_a_renamed_column_is_refused() -> None:
     bundle = opened("row-owned")
     claim = claim_of(bundle)
     versions = claim.proof.versions
-    assert b"branch" in versions and b"sector" in versions
+    assert b"branch" in versions
+    assert b"sector" in versions
     for old, new in ((b"branch", b"brunch"), (b"text", b"date"), (b"suppliers", b"supplierz")):
         proof = replace(claim.proof, versions=versions.replace(old, new))
         assert both(changed(bundle, proof=proof)) is None
@@ -330,8 +332,8 @@ def test_bent_trees_are_refused() -> None:
     for place, item in enumerate(items):
         bents.append((*items[:place], *items[place + 1 :]))
         bents.append((*items[:place], item, *items[place:]))
-        for other in (-1, 0, 1, 63, 64, 2047, 2048, 1 << 40, bytes(32), (key(2), bytes(32)), None):
-            bents.append((*items[:place], other, *items[place + 1 :]))
+        others = (-1, 0, 1, 63, 64, 2047, 2048, 1 << 40, bytes(32), (key(2), bytes(32)), None)
+        bents += [(*items[:place], other, *items[place + 1 :]) for other in others]
         if place:
             bents.append((*items[: place - 1], item, items[place - 1], *items[place + 1 :]))
     for bent in bents:

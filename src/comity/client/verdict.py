@@ -112,7 +112,8 @@ class ProvedRows(msgspec.Struct, frozen=True, kw_only=True):
             return name if self.rows else f"{name} is absent"
         first = f" from {_bracketed(self.low)}" if self.low else ""
         last = f" to {_bracketed(self.high)}" if self.high else ""
-        return f"{len(self.rows)} rows, all of {self.table}{first}{last},"
+        count = f"{len(self.rows)} row" + "s" * (len(self.rows) != 1)
+        return f"{count}, all of {self.table}{first}{last},"
 
 
 class ProvedTransaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,8 +169,8 @@ class ProvedConsistency(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_text(self) -> str:
         """Return the claim in words."""
-        older = f"{self.older_log_size} entries of block {self.older_height}"
-        return f"the log only grew, from the {older} to {self.log_size}"
+        older = f"{self.older_log_size} entries at block {self.older_height}"
+        return f"the log only grew, from {older} to {self.log_size}"
 
 
 Proved: TypeAlias = ProvedRows | ProvedTransaction | ProvedConsistency
