@@ -331,4 +331,5 @@ def _set_pragmas(connection: apsw.Connection, *, is_file: bool) -> None:
         answer = connection.execute("PRAGMA " + name).fetchone()  # tidy: sql-text: one of ours
         if answer != (value,):
             raise ConfigError(f"SQLite did not take {statement!r}: it answers {answer}")
-    connection.execute("PRAGMA cache_size = " + str(-STORE_CACHE_KIB)).fetchall()  # tidy: sql-text: a number of ours
+    size = "PRAGMA cache_size = " + str(-STORE_CACHE_KIB)
+    connection.execute(size).fetchall()  # tidy: sql-text: a number of ours
