@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import case_blocks, case_import, case_profile, case_state
+from benchmarks import case_blocks, case_import, case_profile, case_proof, case_state
 from benchmarks.bench import Bench, full, quick
 from benchmarks.circumstances import circumstances
 from benchmarks.report import append_lines, table, write_page
@@ -23,6 +23,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "transactions": case_blocks.transactions,
     "batches": case_blocks.batches,
     "importing": case_import.importing,
+    "proving": case_proof.proving,
     "opening": case_state.opening,
     "recomputing": case_state.recomputing,
     "replaying": case_state.replaying,

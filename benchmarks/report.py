@@ -25,31 +25,37 @@ def append_lines(path: Path, facts: Mapping[str, str], results: Iterable[Result]
 
 
 def write_page(path: Path, facts: Mapping[str, str], results: Sequence[Result]) -> None:
-    """Write the figures between the two marks of the page; the words around them stay."""
+    """Write the figures of the cases that ran into the page; other cases, and the words around, stay as they are."""
     before, mark, rest = path.read_text("utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    figures, end, after = rest.partition(_END)
     if not mark or not end:
         raise RuntimeError(f"{path} lacks the marks {_BEGIN} and {_END}")
-    path.write_text(f"{before}{_BEGIN}\n{_page(facts, results)}\n{_END}{after}", "utf-8")
+    sections = {part.partition("\n")[0]: part for part in figures.split(_HEADING)[1:]}
+    for name in dict.fromkeys(result.case for result in results):
+        own = [result for result in results if result.case == name]
+        sections[name] = f"{name}\n{_section(facts, own)}\n\n"
+    body = "".join(_HEADING + section for section in sections.values())
+    path.write_text(f"{before}{_BEGIN}\n{body}{_END}{after}", "utf-8")
 
 
 _BEGIN = "<!-- figures -->"
 _END = "<!-- end of figures -->"
+_HEADING = "## "
 
 
-def _page(facts: Mapping[str, str], results: Sequence[Result]) -> str:
+def _section(facts: Mapping[str, str], results: Sequence[Result]) -> str:
     origin = (
-        f"Measured {facts['day']}, commit `{facts['commit']}`, `{facts['command']}`, on {facts['machine']};"
+        f"{facts['day']}, commit `{facts['commit']}`, `{facts['command']}`, {facts['machine']},"
         f" {facts['software']}."
     )
-    lines = [origin, "", "| ratio | bar | Comity | beside | what |", "|---:|---:|---:|---:|---|"]
+    lines = ["| ratio | bar | Comity | beside | what |", "|---:|---:|---:|---:|---|"]
     lines += [
         f"| {_ratio(result)} | {_bar(result)} | {_value(result.value).strip()} {result.unit} |"
         f" {'' if result.beside_value is None else _value(result.beside_value).strip()} |"
         f" {result.what}{_beside(result)}{_detail(result)} |"
         for result in results
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", origin])
 
 
 def _ratio(result: Result) -> str:
