@@ -1,5 +1,6 @@
 """Transactions and who may sign them (consensus rules R2.1 to R2.6), each test named after its rule."""
 
+import tracemalloc
 from collections.abc import Mapping
 from typing import Any
 
@@ -448,3 +449,37 @@ def test_p07_numbers_at_the_edge_are_refused_not_wrapped(world: World, amount: i
     assert result_of(world, "ana", "write", name="b", value=1 << 63) == ("comity", 12)
     assert result_of(world, "ana", "grow", name="a", amount=-1) == ("comity", 12)
     assert result_of(world, "ana", "grow", name="a", amount=True) == ("comity", 12)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x81" * 1_000_000 + b"\x80",
+        b"\x82\x58\xa2" + b"\x84" * 162 + b"\x5b" + (1 << 63).to_bytes(8, "big"),
+        b"\x82\x58\xa2" + b"\x84" * 162 + b"\x5a\xff\xff\xff\xff",
+        b"\x9b" + b"\xff" * 8,
+        b"\x00" * (TRANSACTION_BYTES_MAX + 1),
+    ],
+)
+def test_p06_declared_lengths_and_depths_cost_nothing(world: World, data: bytes) -> None:
+    """A length of 2^63 or a million levels are refused without memory for them (P06)."""
+    tracemalloc.start()
+    try:
+        assert code_of(world, data) == "malformed"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 << 20
+
+
+def test_p02_another_node_gives_the_same_receipt(world: World) -> None:
+    """Sent to two nodes, executed once: whoever is asked knows the same place and receipt (P02)."""
+    other = World([trial_app.app])
+    data = write(world)
+    candidate = world.block(data)
+    other.machine.finalize(candidate.entries)
+    other.machine.commit()
+    assert code_of(other, data) == code_of(world, data) == "duplicate"
+    identifier = world.machine.identify(data) or b""
+    assert world.machine.receipt(identifier) == other.machine.receipt(identifier)
+    assert world.machine.receipt(identifier) is not None
