@@ -23,10 +23,10 @@ CASES: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "transactions": case_blocks.transactions,
     "batches": case_blocks.batches,
     "importing": case_import.importing,
-    "proving": case_proof.proving,
     "opening": case_state.opening,
     "recomputing": case_state.recomputing,
     "replaying": case_state.replaying,
+    "proving": case_proof.proving,
     "disk": case_state.disk,
     "bounded": case_state.bounded,
     "profiling": case_profile.profiling,
@@ -52,9 +52,12 @@ def main() -> int:
         folder = chosen.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         bench = (quick if chosen.quick else full)(ROOT, folder)
-        results = list(_run(bench, chosen.names or list(CASES)))
-    facts = circumstances(ROOT, sys.argv[1:])
-    append_lines(chosen.out, facts, results)
+        facts = circumstances(ROOT, sys.argv[1:])
+        results = []
+        for name in chosen.names or list(CASES):
+            found = _measure(bench, name)
+            append_lines(chosen.out, facts, found)
+            results += found
     print(table(results))
     print(f"\n{facts['machine']}, commit {facts['commit']}; lines of JSON: {chosen.out}")
     if chosen.write:
@@ -62,12 +65,12 @@ def main() -> int:
     return 0
 
 
-def _run(bench: Bench, names: list[str]) -> Iterator[Result]:
-    for number, name in enumerate(names, 1):
-        print(f"[{number}/{len(names)}] {name} ...", end="", file=sys.stderr, flush=True)
-        start = time.perf_counter()
-        yield from CASES[name](bench)
-        print(f" {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+def _measure(bench: Bench, name: str) -> list[Result]:
+    print(f"{name} ...", end="", file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    results = list(CASES[name](bench))
+    print(f" {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    return results
 
 
 if __name__ == "__main__":
