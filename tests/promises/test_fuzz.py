@@ -112,7 +112,7 @@ def test_each_decoder_has_two_thousand_examples() -> None:
         properties.test_any_bytes_are_refused_by_name_or_have_one_spelling,
         properties.test_no_bomb_goes_off,
     ):
-        (mark,) = test.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
+        (mark,) = getattr(test, "pytestmark")  # noqa: B009 - pytest puts it there, unknown to types
         assert list(mark.args[1]) == list(TARGETS.values())
 
 
