@@ -4,9 +4,10 @@ import ast
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -112,7 +113,7 @@ def test_each_decoder_has_two_thousand_examples() -> None:
         properties.test_any_bytes_are_refused_by_name_or_have_one_spelling,
         properties.test_no_bomb_goes_off,
     ):
-        (mark,) = getattr(test, "pytestmark")  # noqa: B009 - pytest puts it there, unknown to types
+        (mark,) = test.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
         assert list(mark.args[1]) == list(TARGETS.values())
 
 
@@ -132,9 +133,11 @@ def test_the_corpus_has_no_strangers() -> None:
     assert sorted(path.name for path in CORPUS.iterdir()) == sorted(TARGETS)
 
 
-def planted(name: str, decode: object, encode: object = bytes) -> Target:
+def planted(
+    name: str, decode: Callable[[bytes], Any], encode: Callable[[Any], bytes] = bytes
+) -> Target:
     """A target that breaks a promise."""
-    return Target(name=name, decode=decode, encode=encode, valid=lambda: [b"ab"], covers=())  # type: ignore[arg-type]
+    return Target(name=name, decode=decode, encode=encode, valid=lambda: [b"ab"], covers=())
 
 
 def test_each_broken_promise_is_seen() -> None:
