@@ -190,7 +190,8 @@ class BenchLedger:
         phases["prepare"] = clock() - start
         candidate = prepared.candidate
         if candidate is None or prepared.left_out:
-            raise RuntimeError(f"the block left something out: {prepared.left_out[:1]}")
+            reasons = [f"{left.code}: {left.message}" for left in prepared.left_out[:1]]
+            raise RuntimeError(f"the block left {len(prepared.left_out)} out: {reasons}")
         start = clock()
         machine.finalize(candidate.entries)
         evidence = evidence_of(candidate)
