@@ -12,7 +12,7 @@ end the same blocks, executed again, give the same app hashes.
 Invariant: a machine finds an application's faults, never refusals: those are the application's own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
@@ -49,6 +49,7 @@ class AppMachine(RuleBasedStateMachine):
         others: apps that it needs beside it.
         founders: names of the accounts that are there from the start, or their roles by name.
         accounts: names of those who call; the founders unless set.
+        actions: those to call; all of the app unless set.
         parameters: genesis parameters by ``app.name``.
         given: strategies for arguments of these names, where random values would never meet a rule.
         ledger: the ledger of the present run, for an author's own rules and invariants.
@@ -59,6 +60,7 @@ class AppMachine(RuleBasedStateMachine):
     others: ClassVar[Sequence[App | str]] = ()
     founders: ClassVar[Sequence[str] | Mapping[str, Sequence[str]]] = NAMES
     accounts: ClassVar[Sequence[str]] = ()
+    actions: ClassVar[Sequence[Callable[..., Any]] | None] = None
     parameters: ClassVar[Mapping[str, cbor.Value]] = {}
     given: ClassVar[Mapping[str, st.SearchStrategy[Any]]] = {}
 
@@ -75,7 +77,7 @@ class AppMachine(RuleBasedStateMachine):
         )
         actions = cls.app.declaration.actions.values()
         for action in actions:
-            if not action.is_timer:
+            if not action.is_timer and (cls.actions is None or action.function in cls.actions):
                 setattr(cls, f"call_{action.name}", _rule_of(cls, action))
         if any(action.is_timer for action in actions):
             cls.let_time_pass = rule(seconds=st.sampled_from(_SECONDS))(_let_time_pass)
