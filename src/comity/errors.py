@@ -21,7 +21,7 @@ class Rejected(ComityError):
     """A transaction was never ordered: encoding, ledger, expiry, duplicate, signature, membership or quota.
 
     Args:
-        code: stable word in kebab case, such as ``expired`` (see ``REJECTIONS`` in ``machine.admission``).
+        code: stable word in kebab case, such as ``expired`` (``docs/reference/errors.md`` lists them).
         message: what, where, and what to do.
 
     """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import apsw
 import click
 import msgspec
 
@@ -27,6 +28,9 @@ from comity.query.prove import Prover
 from comity.store.store import Store
 
 SECOND_NS = 10**9
+_ID_DIGITS = 64
+_ID_DIGITS_MIN = 8  # the log shows 12
+_IDS = "SELECT id FROM comity_transaction WHERE id BETWEEN ? AND ? AND id IS NOT NULL LIMIT 2"
 _ENTRY = "SELECT position, bytes, receipt FROM comity_transaction WHERE id = ?"
 
 
@@ -109,7 +113,7 @@ def prove(
 
 def _bundle(transport: LocalTransport, prover: Prover, wanted: _Wanted) -> Bundle:
     if wanted.transaction is not None:
-        return prover.transaction(_identifier(wanted.transaction))
+        return prover.transaction(_identifier(transport.connection, wanted.transaction))
     if wanted.since is not None:
         return prover.consistency(wanted.since)
     if wanted.table is None:
@@ -146,18 +150,26 @@ def _shown(words: Sequence[str]) -> str:
     return ", ".join(words)
 
 
-def _identifier(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise Malformed(f"{text!r} is no transaction id: 64 hex digits are needed") from None
+def _identifier(connection: apsw.Connection, text: str) -> bytes:
+    """Return the id that ``text`` begins, as ``comity log`` shows it. Raises: Malformed, ConfigError."""
+    digits = text.lower()
+    if not _ID_DIGITS_MIN <= len(digits) <= _ID_DIGITS or digits.strip("0123456789abcdef"):
+        raise Malformed(
+            f"{text!r} is no transaction id: {_ID_DIGITS_MIN} to {_ID_DIGITS} hex digits are needed"
+        )
+    low, high = digits.ljust(_ID_DIGITS, "0"), digits.ljust(_ID_DIGITS, "f")
+    bounds = (bytes.fromhex(low), bytes.fromhex(high))
+    found = [bytes(row[0]) for row in connection.execute(_IDS, bounds)]  # type: ignore[arg-type]  # a BLOB column
+    if len(found) > 1:
+        raise ConfigError(f"several transactions begin with {text}; give more digits")
+    return found[0] if found else bytes.fromhex(low)
 
 
 def _log_proof(transport: LocalTransport, wanted: _Wanted, *, is_cose: bool) -> bytes:
     """Return a proof, in a format of others, that the log has a transaction's entry."""
     if wanted.transaction is None:
         _refuse("--tlog-proof and --cose are of a transaction: give --transaction ID")
-    identifier = _identifier(wanted.transaction or "")
+    identifier = _identifier(transport.connection, wanted.transaction or "")
     found = transport.connection.execute(_ENTRY, (identifier,)).fetchone()
     if found is None:
         _refuse(f"there is no transaction {identifier.hex()} in this ledger")

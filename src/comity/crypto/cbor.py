@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import cbor2
 
 from comity.errors import Malformed
-from comity.limits import NESTING_MAX
+from comity.limits import CBOR_CONTAINERS_MAX, NESTING_MAX
 
 Value: TypeAlias = Any  # int | str | bytes | bool | None | list[Value] | dict[str | int, Value]
 
@@ -38,20 +38,27 @@ def encode(value: Value) -> bytes:
     Raises: Malformed, when ``value`` holds anything outside the permitted kinds or ranges.
     Cost: O(size of the value).
     """
-    _check(value, NESTING_MAX + 1)
+    _Checking(CBOR_CONTAINERS_MAX).check(value, NESTING_MAX + 1)
     try:
         return _dumps(value)
     except UnicodeEncodeError as error:
         raise Malformed("CBOR: a lone surrogate is not text") from error
 
 
-def decode(data: bytes, *, size_max: int, depth_max: int = NESTING_MAX) -> Value:
+def decode(
+    data: bytes,
+    *,
+    size_max: int,
+    depth_max: int = NESTING_MAX,
+    containers_max: int = CBOR_CONTAINERS_MAX,
+) -> Value:
     """Return the value that ``data`` encodes.
 
     Args:
         data: the whole of one CBOR item; trailing bytes are an error.
         size_max: most bytes accepted.
         depth_max: most arrays and maps inside one another.
+        containers_max: most arrays and maps in all: they cost far more time than the byte that each may take.
     Raises: Malformed, for anything that is not the deterministic encoding of a permitted value.
 
     """
@@ -66,7 +73,7 @@ def decode(data: bytes, *, size_max: int, depth_max: int = NESTING_MAX) -> Value
             allow_indefinite=False,
             allow_duplicate_keys=False,
         )
-        _check(value, depth_max)
+        _Checking(containers_max).check(value, depth_max)
         again = _dumps(value)
     except Malformed:
         raise
@@ -86,36 +93,43 @@ def _dumps(value: Value) -> bytes:
     return cbor2.dumps(value, canonical=True)
 
 
-def _check(value: Value, depth: int) -> None:
-    """Walk ``value`` and refuse kinds and nesting outside the rules. Recursion is bounded by ``depth``."""
-    kind = type(value)
-    if kind is int:
-        if not _INT_MIN <= value <= _INT_MAX:
-            raise Malformed("CBOR: integer outside -2^64..2^64-1")
-    elif kind is list or kind is tuple:
-        _check_items(value, depth)
-    elif kind is dict:
-        _check_map(value, depth)
-    elif kind not in _SCALARS:
-        raise Malformed(f"CBOR: {kind.__name__} is not permitted")
+class _Checking:
+    """One walk over a value: refuses kinds and nesting outside the rules, and more containers than are allowed."""
 
+    __slots__ = ("_left",)
 
-def _check_items(value: Value, depth: int) -> None:
-    if depth <= 0:
-        raise Malformed("CBOR: nested too deeply")
-    for item in value:
-        if type(item) is int:
-            if not _INT_MIN <= item <= _INT_MAX:
+    def __init__(self, containers_max: int) -> None:
+        self._left = containers_max
+
+    def check(self, value: Value, depth: int) -> None:
+        """Check one value. Recursion is bounded by ``depth``."""
+        kind = type(value)
+        if kind is int:
+            if not _INT_MIN <= value <= _INT_MAX:
                 raise Malformed("CBOR: integer outside -2^64..2^64-1")
-        elif type(item) not in _SCALARS:
-            _check(item, depth - 1)
+        elif kind is list or kind is tuple:
+            self._check_items(value, depth)
+        elif kind is dict:
+            self._check_map(value, depth)
+        elif kind not in _SCALARS:
+            raise Malformed(f"CBOR: {kind.__name__} is not permitted")
 
+    def _check_items(self, value: Value, depth: int) -> None:
+        if depth <= 0:
+            raise Malformed("CBOR: nested too deeply")
+        self._left -= 1
+        if self._left < 0:
+            raise Malformed("CBOR: too many arrays and maps")
+        for item in value:
+            if type(item) is int:
+                if not _INT_MIN <= item <= _INT_MAX:
+                    raise Malformed("CBOR: integer outside -2^64..2^64-1")
+            elif type(item) not in _SCALARS:
+                self.check(item, depth - 1)
 
-def _check_map(value: Value, depth: int) -> None:
-    if depth <= 0:
-        raise Malformed("CBOR: nested too deeply")
-    keys = list(value)
-    is_text = all(type(key) is str for key in keys)
-    if not is_text and not all(type(key) is int and 0 <= key <= _INT_MAX for key in keys):
-        raise Malformed("CBOR: map keys must be all text or all non-negative integers")
-    _check_items(list(value.values()), depth)
+    def _check_map(self, value: Value, depth: int) -> None:
+        keys = list(value)
+        is_text = all(type(key) is str for key in keys)
+        if not is_text and not all(type(key) is int and 0 <= key <= _INT_MAX for key in keys):
+            raise Malformed("CBOR: map keys must be all text or all non-negative integers")
+        self._check_items(list(value.values()), depth)

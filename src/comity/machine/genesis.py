@@ -13,13 +13,14 @@ from comity.machine.accounts import MachineAccounts
 from comity.machine.candidate import Candidate, write_chain
 from comity.machine.context import ActionContext, BlockFacts, Writer
 from comity.machine.pending import PendingTable
-from comity.machine.quota import check_rules
+from comity.machine.quota import QUOTAS, check_rules
 from comity.machine.state import State
 from comity.machine.system import PARAMETER, SCHEMA, SYSTEM_TABLES
 from comity.model.genesis import Genesis
 from comity.model.receipt import genesis_entry
 from comity.model.schema import TableSchema, versions_value
 from comity.sdk.declaration import Declaration
+from comity.sdk.standard import MACHINE
 from comity.store.store import Store
 
 
@@ -45,8 +46,20 @@ def check_apps(genesis: Genesis, apps: Mapping[str, Declaration]) -> None:
             )
         elif any(grant not in wanted.grants for grant in app.grants):
             problems.append(f"app {wanted.name}: genesis must grant {', '.join(app.grants)}")
+    for app, name, _ in genesis.parameters:
+        known = _parameters_of(app, apps)
+        if name not in known:
+            problems.append(
+                f"parameter {app}.{name} does not exist; {app} has {', '.join(known) or 'none'}"
+            )
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def _parameters_of(app: str, apps: Mapping[str, Declaration]) -> tuple[str, ...]:
+    if app == MACHINE:
+        return (QUOTAS,)
+    return apps[app].parameters if app in apps else ()
 
 
 def genesis_block(store: Store, genesis: Genesis, apps: Mapping[str, Declaration]) -> Candidate:
@@ -63,7 +76,7 @@ def genesis_block(store: Store, genesis: Genesis, apps: Mapping[str, Declaration
         row = (0, schema.name, cbor.encode(versions_value([(0, schema)])))
         _add(state, SCHEMA, (schema.name,), row)
     for app, name, value in genesis.parameters:
-        if (app, name) == ("comity", "quotas"):
+        if (app, name) == (MACHINE, QUOTAS):
             check_rules(value)
         _add(state, PARAMETER, (app, name), (0, app, name, cbor.encode(value)))
     accounts = MachineAccounts(state, genesis.hash)

@@ -16,11 +16,10 @@ from comity.machine.database import Database
 from comity.machine.state import State
 from comity.machine.system import PARAMETER, QUOTA
 from comity.sdk.declaration import Declaration
-from comity.sdk.standard import QuotaExceeded
+from comity.sdk.standard import MACHINE, QuotaExceeded
 
 _SECOND_NS = 10**9
-_APP = "comity"
-_NAME = "quotas"
+QUOTAS = "quotas"  # name of the parameter
 _WINDOW_AT = 3
 _CALLS_AT = 4
 
@@ -29,7 +28,7 @@ Rule = tuple[str, int, int]  # role, most calls, window in seconds
 
 def rules_of(state: State) -> list[Rule]:
     """Return the quotas in force. Raises: Malformed, when the parameter is not as described above."""
-    values = (_APP, _NAME)
+    values = (MACHINE, QUOTAS)
     row = state.system(PARAMETER).get(encode_key(values), values)
     if row is None:
         return []

@@ -14,6 +14,7 @@ from comity.errors import Malformed
 from comity.limits import (
     ACCOUNT_ID_BYTES,
     CALLS_PER_TRANSACTION_MAX,
+    CONTAINERS_PER_TRANSACTION_MAX,
     INT64_MAX,
     SALT_BYTES,
     TRANSACTION_BYTES_MAX,
@@ -221,7 +222,9 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
 
 
 def _decode_body(body: bytes) -> tuple[bytes, tuple[Call, ...]]:
-    value = cbor.decode(body, size_max=TRANSACTION_BYTES_MAX)
+    value = cbor.decode(
+        body, size_max=TRANSACTION_BYTES_MAX, containers_max=CONTAINERS_PER_TRANSACTION_MAX
+    )
     if (
         type(value) is not list
         or len(value) != 2

@@ -88,6 +88,9 @@ def _plain_failure(error: Exception, request: Request) -> Failure:
         return Failure("unavailable", f"the file cannot be read now ({error}): try again")
     if "cannot modify" in str(error):  # WITH ... UPDATE of a view
         return Failure("refused", f"{error}: a query may only read")
+    missing = str(error).rpartition("no such table: ")
+    if isinstance(error, apsw.SQLError) and missing[1]:
+        return Failure("unknown-table", f"there is no table {missing[2]}")
     if isinstance(error, apsw.SQLError):
         return Failure("syntax", f"{error}{_where(error, request.sql)}")
     return Failure("failed", f"SQLite: {error}")

@@ -27,15 +27,24 @@ class App:
         version: raised whenever rules or tables change; ledgers run the version in their state.
         grants: what genesis must grant: ``schema`` to make tables at run time, ``accounts`` to
             change accounts and keys.
+        parameters: names of what a genesis may set for this app; ``db.parameter`` reads them.
 
     Raises:
         BadDeclaration: a name, version or grant that cannot be.
 
     """
 
-    def __init__(self, name: str, *, version: int, grants: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: int,
+        grants: Sequence[str] = (),
+        parameters: Sequence[str] = (),
+    ) -> None:
         try:
             self.name = check_name(name, "app")
+            self.parameters = tuple(check_name(item, "parameter") for item in parameters)
         except Malformed as error:
             raise BadDeclaration(str(error)) from error
         if type(version) is not int or version < 1:
@@ -55,7 +64,7 @@ class App:
         """Return all that the application declares, checked. Raises: BadDeclaration."""
         if self._declaration is None:
             self._declaration = compiler.compile_app(
-                self.name, self.version, self.grants, self._parts
+                self.name, self.version, self.grants, self.parameters, self._parts
             )
         return self._declaration
 

@@ -51,7 +51,9 @@ class Parts(msgspec.Struct):
     functions: list[tuple[Role, Callable[..., Any], bool]] = msgspec.field(default_factory=list)
 
 
-def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) -> Declaration:
+def compile_app(
+    name: str, version: int, grants: tuple[str, ...], parameters: tuple[str, ...], parts: Parts
+) -> Declaration:
     """Return the checked declaration of an application. Raises: BadDeclaration."""
     refusals = _refusals(name, parts)
     known = {**_STANDARD, **{refusal.__name__: refusal for refusal in refusals.values()}}
@@ -85,6 +87,7 @@ def compile_app(name: str, version: int, grants: tuple[str, ...], parts: Parts) 
         doc=docstring.summary_of(module),
         description=docstring.description_of(module),
         grants=grants,
+        parameters=parameters,
         tables=_tables(name, parts),
         actions=actions,
         views=views,

@@ -96,6 +96,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         actions: actions and timers by name.
         refusals: the application's own, by number.
         grants: what genesis must grant: ``schema`` or ``accounts``.
+        parameters: names of what genesis may set, read by ``db.parameter``.
         genesis: called once with (context, founders) to put the first rows, or None.
         roles: called with (db, account) for the roles by which the ledger's quotas count, or None.
 
@@ -106,6 +107,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     doc: str
     description: str
     grants: tuple[str, ...]
+    parameters: tuple[str, ...]
     tables: Mapping[type[Row], TableSchema]
     actions: Mapping[str, Action]
     views: Mapping[str, View]

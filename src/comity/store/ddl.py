@@ -34,7 +34,6 @@ UNHASHED = (
     """CREATE TABLE comity_root(height INTEGER NOT NULL, name TEXT NOT NULL, leaf BLOB,
         PRIMARY KEY(height, name)) STRICT, WITHOUT ROWID""",
     "CREATE TABLE comity_undo(height INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT",
-    "CREATE TABLE comity_local(name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
 )
 
 

@@ -106,7 +106,6 @@ def test_wrong_parameters_are_named(
         ("SELEC 1", 'near "SELEC": syntax error (line 1, character 1)'),
         ("SELECT 1,\n  absent FROM prices", "no such column: absent (line 2, character 3)"),
         ('SELECT "x" FROM prices', "single-quotes"),
-        ("SELECT * FROM nowhere", "no such table: nowhere"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(process: QueryProcess, sql: str, words: str) -> None:
@@ -115,6 +114,13 @@ def test_a_mistake_is_told_with_its_place(process: QueryProcess, sql: str, words
         process.run(sql)
     assert wrong.value.code == "syntax"
     assert words in str(wrong.value)
+
+
+def test_an_unknown_table_is_told_as_such(process: QueryProcess) -> None:
+    """A table that is not there has a code of its own, so that the command can say where to look."""
+    with pytest.raises(QueryError, match="there is no table nowhere") as wrong:
+        process.run("SELECT * FROM nowhere")
+    assert wrong.value.code == "unknown-table"
 
 
 def test_text_that_is_no_text_is_told(process: QueryProcess) -> None:

@@ -9,6 +9,7 @@ from comity.limits import INT64_MAX, INT64_MIN, ROWS_PER_CALL_MAX
 from comity.query.views import ViewReader
 from comity.sdk import RowNotFound, TableNotFound
 from comity.testing import Ledger
+from tests.unit.sdk import tab
 from tests.unit.testing import alarm
 from tests.unit.testing.alarm import Alarm
 
@@ -134,8 +135,8 @@ def test_a_wrong_read_is_told(db: ViewReader, read: Callable[[ViewReader], objec
 
 
 def test_parameters_have_defaults() -> None:
-    """A parameter is what the genesis says, of this app alone, else the default."""
-    ledger = Ledger(alarm.app, parameters={"alarm.rings_max": 7, "tab.other": 1})
+    """A parameter is what the genesis says, else the default."""
+    ledger = Ledger(alarm.app, tab.app, parameters={"alarm.rings_max": 7})
     db = ViewReader(ledger.store.connection, alarm.app.declaration)
     assert db.parameter("rings_max", 3) == 7
     assert db.parameter("other", 3) == 3

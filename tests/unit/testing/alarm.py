@@ -18,7 +18,7 @@ from comity.sdk import (
     replace,
 )  # fmt: skip
 
-app = App("alarm", version=1)
+app = App("alarm", version=1, parameters=("rings_max",))
 
 _calls: list[str] = []  # state outside the tables, as no app may have
 

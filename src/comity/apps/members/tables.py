@@ -32,7 +32,9 @@ Signature = Annotated[bytes, Bytes(64, bytes_min=64)]
 Height = Annotated[int, Integer(0, (1 << 63) - 1)]
 Scope = Literal["owner", "daily"]
 
-app = App("members", version=1, grants=("accounts",))
+app = App(
+    "members", version=1, grants=("accounts",), parameters=("inviters", "open_joins_per_block")
+)
 
 
 @app.table(key="account", unique=("name",))

@@ -22,7 +22,7 @@ from comity.store.tree_pages import SqlitePages
 Cell = int | str | bytes | None
 Cells = tuple[Cell, ...]
 
-_LEFT_OUT = ("comity_tree", "comity_local")  # compared elsewhere; local to one node
+_LEFT_OUT = ("comity_tree",)  # compared page by page
 _BY_HEIGHT = ("comity_block", "comity_root", "comity_transaction", "comity_undo")
 _OF_THE_TIP = (
     "comity_table",
