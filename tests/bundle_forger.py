@@ -8,10 +8,18 @@ import msgspec
 from comity.crypto import cbor, trie
 from comity.crypto.hashing import sha256
 from comity.crypto.ordered import KeyValue, encode_key
-from comity.crypto.range_proof import RangeProof
 from comity.crypto.rfc9162 import root_of
 from comity.limits import ENCODED_KEY_BYTES_MAX
-from comity.model.bundle import Bundle, ChainProof, Claim, LogProof, RowsClaim, State, TableProof
+from comity.model.bundle import (
+    Bundle,
+    ChainProof,
+    Claim,
+    Items,
+    LogProof,
+    RowsClaim,
+    State,
+    TableProof,
+)
 from comity.model.evidence import Evidence
 from comity.query.leaf_proof import prove_range
 from tests.bundle_ledger import NODE
@@ -73,11 +81,11 @@ class Forger:
         """Return a table's key in the catalog."""
         return b"\x01" + encode_key((table,))
 
-    def items(self, leaves: list[tuple[bytes, bytes]], low: bytes, high: bytes) -> RangeProof:
+    def items(self, leaves: list[tuple[bytes, bytes]], low: bytes, high: bytes) -> Items:
         """Return an honest state proof, with the rows of the range left to the claim."""
         found = prove_range(leaves, low, high)
         is_in = [isinstance(item, tuple) and low <= item[0] <= high for item in found]
-        return tuple(None if is_ else item for is_, item in zip(is_in, found, strict=True))  # type: ignore[misc]
+        return tuple(None if is_ else item for is_, item in zip(is_in, found, strict=True))
 
     def entry(self, key: bytes) -> Any:
         """Return the state proof of a catalog entry."""
@@ -129,7 +137,7 @@ class Forger:
                 root=self.root,
                 row_count=self.row_count,
                 catalog=self.entry(self.key_of(self.table)),
-                items=self.items(self.leaves, first, last),  # type: ignore[arg-type]
+                items=self.items(self.leaves, first, last),
             ),
         )
         proof = changes.pop("proof", {})

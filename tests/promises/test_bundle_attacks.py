@@ -229,7 +229,7 @@ def test_key_values_are_of_their_columns_types(kind: str, value: Any) -> None:
     columns = [["id", kind, True, False, None, None, 0, []], COLUMNS[1]]
     forger = Forger(ROWS, versions=[[0, schema(at2=columns)]])
     is_kind = {"decimal": int, "integer": int, "bytes": bytes, "account": bytes}.get(kind, str)
-    good = {int: (7,), bytes: (b"7",), str: ("7",)}[is_kind]
+    good: Any = {int: (7,), bytes: (b"7",), str: ("7",)}[is_kind]
     claim = replace(forger.claim(good, good), low=(value,), high=(value,))
     is_taken = type(value) is is_kind and value in (7, "7", b"7")
     assert (both(forger.bundle(claim)) is not None) is is_taken
@@ -461,7 +461,7 @@ def test_a_log_that_did_not_only_grow_is_refused() -> None:
     """Consistency is of two signed states, the older first."""
     bundle = opened("consistency")
     older = bundle.claim.older  # type: ignore[union-attr]
-    backward = replace(bundle, state=older, claim=replace(bundle.claim, older=bundle.state))  # type: ignore[call-arg]
+    backward = replace(bundle, state=older, claim=replace(bundle.claim, older=bundle.state))
     assert both(backward.encode()) is None
     assert both(changed(bundle, path=b"")) is None
     assert both(changed(bundle, path=bytes(32))) is None

@@ -10,6 +10,8 @@ from typing import Any
 
 import cbor2
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -23,7 +25,8 @@ from comity.query.prove import Prover
 from tests.bundle_corpus import FOLDER, corpus
 from tests.bundle_forger import Forger, key, row
 from tests.bundle_ledger import good_bundles, made
-from tests.bundle_verdicts import STAND_ALONE, both, comity_verify
+from tests.bundle_verdicts import STAND_ALONE, both
+from tests.bundle_verdicts import stand_alone as comity_verify
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
@@ -238,11 +241,6 @@ def test_both_verify_ed25519_by_one_rule(vector: dict[str, Any]) -> None:
 
 def test_the_vectors_have_cases_that_openssl_alone_takes() -> None:
     """The extra checks are not for nothing: without them verdicts would differ."""
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-        Ed25519PublicKey,
-    )
-
     differing = 0
     for vector in ALL_VECTORS:
         key_, message, signature = (
@@ -276,15 +274,44 @@ def test_the_stand_alone_verifier_needs_two_packages() -> None:
     assert foreign == {"cbor2", "cryptography"}
 
 
-def _run(python: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [str(python), "-I", "-W", "error", str(STAND_ALONE), *map(str, arguments)]
+def _run(python: Path, *arguments: Path | str) -> subprocess.CompletedProcess[str]:
+    options: list[str] = ["-I", "-W", "error", str(STAND_ALONE)]
+    command: list[str] = [str(python), *options, *[str(one) for one in arguments]]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "beginning"),
+    [
+        (["row.cbor", "--genesis", made()[0].genesis.hash.hex()], 0, "valid, "),
+        (["row.cbor", "--genesis", "genesis.cbor"], 0, "valid, "),
+        (["row-checkpoint-same.cbor", "--checkpoint", "held.checkpoint"], 0, "valid, "),
+        (["row.cbor"], 3, "unanchored, "),
+        (["row.cbor", "--checkpoint", "held.checkpoint"], 3, "invalid: of no checkpoint"),
+        (["damaged-cut.cbor"], 3, "invalid: damaged"),
+        (["nothing.cbor"], 2, "invalid: "),
+        (["row.cbor", "--genesis", "nothing"], 2, "invalid: "),
+    ],
+)
+def test_its_command_line(
+    arguments: list[str],
+    code: int,
+    beginning: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its first word and its exit code tell the verdict."""
+    monkeypatch.chdir(FOLDER)
+    monkeypatch.setattr(sys, "argv", ["comity_verify.py", *arguments])
+    assert comity_verify.main() == code
+    said = capsys.readouterr()
+    assert (said.out or said.err).startswith(beginning)
 
 
 @pytest.mark.slow
 def test_it_runs_where_comity_is_not(verify_python: Path, tmp_path: Path) -> None:
     """In an environment without Comity it says the same of files, with exit codes that scripts can use."""
-    without = [verify_python, "-c", "import comity"]
+    without = [str(verify_python), "-c", "import comity"]
     assert subprocess.run(without, capture_output=True, check=False).returncode == 1
     genesis = made()[0].genesis.hash.hex()
     for name in ("row-checkpoint-same", "range-whole", "transaction-refused"):
@@ -298,17 +325,19 @@ def test_it_runs_where_comity_is_not(verify_python: Path, tmp_path: Path) -> Non
     assert _run(verify_python, good, *held).returncode == 0
     unanchored = _run(verify_python, good)
     assert (unanchored.returncode, unanchored.stdout[:10]) == (3, "unanchored")
-    for arguments in (
+    wrong: list[list[Path | str]] = [
         [good, "--genesis", "00" * 32],
         [FOLDER / "row.cbor", *held],
         [FOLDER / "damaged-cut.cbor"],
         [FOLDER / "damaged-deep.cbor"],
         [FOLDER / "damaged-long.cbor"],
-    ):
+    ]
+    for arguments in wrong:
         ran = _run(verify_python, *arguments)
         assert (ran.returncode, ran.stdout, ran.stderr[:7]) == (3, "", "invalid"), arguments
         assert ran.stderr.count("\n") == 1
-    for arguments in ([tmp_path / "none"], [], [good, "--genesis", "nothing"], [tmp_path]):
+    wrong = [[tmp_path / "none"], [], [good, "--genesis", "nothing"], [tmp_path]]
+    for arguments in wrong:
         assert _run(verify_python, *arguments).returncode == 2, arguments
 
 
@@ -319,7 +348,7 @@ def test_every_branch_of_both_verifiers_is_tested(tmp_path: Path) -> None:
     settings_file.write_text(
         f"[run]\nbranch = True\ndata_file = {tmp_path}/coverage\n"
         f"include =\n  {STAND_ALONE}\n  {ours.__file__}\n  {Path(ours.__file__).with_name('verdict.py')}\n"
-        "[report]\nexclude_also =\n  def main\n  if __name__\n",
+        "[report]\nexclude_also =\n  if __name__\n",
         "utf-8",
     )
     coverage = [sys.executable, "-m", "coverage"]

@@ -181,7 +181,7 @@ def _check_state(state: State, genesis: _Genesis) -> int:
 
 def _check_catalog(state: State, kind: bytes, name: str, leaf: list[Any], items: Items) -> None:
     key = kind + encode_key((name,))
-    _check_items(state.app_hash, key, key, items, [(key, sha256(cbor.encode(leaf)))])
+    _check_items(state.app_hash, key, key, items, [(key, sha256(cbor.encode_array(leaf)))])
 
 
 def _check_items(root: bytes, low: bytes, high: bytes, items: Items, leaves: list[Leaf]) -> None:
@@ -308,7 +308,7 @@ def _check_transaction(
 
 
 def _entry(signer: Signer, envelope: bytes, receipt_hash: bytes) -> bytes:
-    return cbor.encode([1, signer.transaction_id, sha256(envelope), receipt_hash])
+    return cbor.encode_array([1, signer.transaction_id, sha256(envelope), receipt_hash])
 
 
 def _check_consistency(

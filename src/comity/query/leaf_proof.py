@@ -7,7 +7,22 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from comity.crypto.range_proof import Leaf, RangeProof, sides_in_range
-from comity.crypto.trie import bit_at, root_of, split_bit
+from comity.crypto.trie import PathProof, bit_at, root_of, split_bit
+
+
+def from_path(proof: PathProof | None) -> RangeProof:
+    """Return the proof of one key, or of its absence, in the form of a range: the tree in pre-order."""
+    if proof is None:
+        return ()
+    before: list[int | bytes | Leaf] = []
+    after: list[bytes] = []
+    for bit, sibling in reversed(proof.path):
+        before.append(bit)
+        if bit_at(proof.key, bit):
+            before.append(sibling)
+        else:
+            after.append(sibling)
+    return (*before, (proof.key, proof.row_hash), *reversed(after))
 
 
 def prove_range(leaves: Sequence[Leaf], low: bytes, high: bytes) -> RangeProof:

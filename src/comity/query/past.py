@@ -111,6 +111,10 @@ class PastTable:
         values = decode_key(key, self._codec.key_types)
         return next(rows_at(self._store, self._codec.schema, self._position, values), None)
 
+    def prove_key(self, key: bytes) -> RangeProof:
+        """Return the proof of the row with this encoded key, or of its absence."""
+        return self.prove(key, key)
+
     def prove(self, low: bytes, high: bytes) -> RangeProof:
         """Return the proof of all rows with ``low <= key <= high``."""
         return prove_range(self._leaves, low, high)

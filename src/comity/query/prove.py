@@ -36,10 +36,10 @@ from comity.model.column import check_of
 from comity.model.genesis import Genesis
 from comity.model.receipt import receipt_hash, unpack_stored
 from comity.model.row import FROM_AT, RowCodec, StoredRow
-from comity.model.schema import TableSchema, versions_value
+from comity.model.schema import versions_value
 from comity.model.transaction import Envelope, Transaction
+from comity.query import leaf_proof
 from comity.query.asof import newest_schema
-from comity.query.leaf_proof import prove_range
 from comity.query.past import PastTable, block_at, leaves_at, rows_at
 from comity.store import catalog, tree_proof
 from comity.store.catalog import TableLeaf
@@ -60,6 +60,9 @@ class ProvedTable(Protocol):
     def get(self, key: bytes) -> StoredRow | None:
         """Return the row with this encoded key, or None."""
 
+    def prove_key(self, key: bytes) -> RangeProof:
+        """Return the proof of the row with this encoded key, or of its absence."""
+
     def prove(self, low: bytes, high: bytes) -> RangeProof:
         """Return the proof of all rows with ``low <= key <= high``."""
 
@@ -74,6 +77,10 @@ class PresentTable:
     def get(self, key: bytes) -> StoredRow | None:
         """Return the row with this encoded key, or None."""
         return self._table.get(decode_key(key, self._table.codec.key_types))
+
+    def prove_key(self, key: bytes) -> RangeProof:
+        """Return the proof of the row with this encoded key, or of its absence. Cost: one search."""
+        return leaf_proof.from_path(tree_proof.prove_path(self._tree, key))
 
     def prove(self, low: bytes, high: bytes) -> RangeProof:
         """Return the proof of all rows with ``low <= key <= high``. Cost: O(rows + log of the table's)."""
@@ -100,7 +107,11 @@ class Prover:
         self.height = store.height if height is None else height
         self._store = store
         self._genesis = genesis
+        self._genesis_data = genesis.encode()
         self._checkpoint = checkpoint
+        self._states: dict[bool, State] = {}
+        self._schemas: dict[str, tuple[RowCodec, bytes]] = {}
+        self._sources: dict[str, ProvedTable] = {}
         self._app_hash, self.log_size, self._evidence = block_at(store, self.height)
         self._leaves = leaves_at(store, self.height)
         self._log_root = store.log.root(self.log_size)
@@ -115,37 +126,39 @@ class Prover:
 
         Raises: QueryError, when there is no such table or row, or its key columns cannot hold ``key``.
         """
-        schema = self._schema(table, key, is_whole=True)
-        rows, proof = self._rows(schema, key, key)
+        rows, proof = self._one(table, key)
         if not rows:
             message = f"{table} has no such row at height {self.height}; prove that it is absent"
             raise QueryError("row-not-found", message)
         writer = None
         if is_writer_shown:
             writer = self._writer(rows[0][FROM_AT])  # type: ignore[arg-type]  # an integer
-        return self._rows_bundle(schema, (key, key), rows, proof, writer)
+        return self._rows_bundle(table, (key, key), rows, proof, writer)
 
     def absent(self, table: str, key: Sequence[KeyValue]) -> Bundle:
         """Prove that there is no row with ``key``. Raises: QueryError, as ``row`` does, or when there is one."""
-        schema = self._schema(table, key, is_whole=True)
-        rows, proof = self._rows(schema, key, key)
+        rows, proof = self._one(table, key)
         if rows:
             message = f"{table} has this row at height {self.height}; prove the row"
             raise QueryError("row-exists", message)
-        return self._rows_bundle(schema, (key, key), rows, proof, None)
+        return self._rows_bundle(table, (key, key), rows, proof, None)
 
     def range(self, table: str, low: Sequence[KeyValue], high: Sequence[KeyValue]) -> Bundle:
         """Prove all rows from ``low`` to ``high``, both inclusive.
 
         Args:
             low, high: leading key columns; none for the table's first or last row.
-        Raises: QueryError, as ``key`` does, and when the range ends before it begins, or has more rows than
+        Raises: QueryError, as ``row`` does, and when the range ends before it begins, or has more rows than
             ``BUNDLE_ROWS_MAX``.
         """
-        schema = self._schema(table, low)
-        self._schema(table, high)
-        rows, proof = self._rows(schema, low, high)
-        return self._rows_bundle(schema, (low, high), rows, proof, None)
+        self._check_key(table, low)
+        self._check_key(table, high)
+        first = encode_key(low)
+        last = encode_key(high).ljust(ENCODED_KEY_BYTES_MAX + 1, b"\xff")  # all keys that begin so
+        if first > last:
+            raise QueryError("out-of-range", "the range ends before it begins")
+        rows, proof = self._rows(table, first, last, self._source(table).prove(first, last))
+        return self._rows_bundle(table, (low, high), rows, proof, None)
 
     def transaction(self, identifier: bytes) -> Bundle:
         """Prove a transaction and its receipt. Raises: QueryError, when the log has none with this id."""
@@ -176,9 +189,13 @@ class Prover:
 
     def state(self, *, is_logged: bool) -> State:
         """Return what the app hash commits to besides the tables, and who signed it."""
-        (row,) = rows_at(
-            self._store, self._store.tables[_CHAIN].schema, self.log_size - 1, _CHAIN_KEY
-        )
+        if is_logged not in self._states:
+            self._states[is_logged] = self._state(is_logged=is_logged)
+        return self._states[is_logged]
+
+    def _state(self, *, is_logged: bool) -> State:
+        schema = self._store.tables[_CHAIN].schema
+        (row,) = rows_at(self._store, schema, self.log_size - 1, _CHAIN_KEY)
         leaf = TableLeaf.decode(self._leaves[_CHAIN])
         log = LogProof(
             size=self.log_size,
@@ -189,7 +206,7 @@ class Prover:
             height=self.height,
             app_hash=self._app_hash,
             chain=ChainProof(
-                row=RowCodec(self._store.tables[_CHAIN].schema).encode(row),
+                row=RowCodec(schema).encode(row),
                 schema_hash=leaf.schema_hash,
                 catalog=self._catalog(catalog.table_key(_CHAIN)),
             ),
@@ -205,18 +222,37 @@ class Prover:
             claim=claim,
             state=self.state(is_logged=is_logged),
             checkpoint=self._checkpoint_proof(),
-            genesis=self._genesis.encode(),
+            genesis=self._genesis_data,
         )
 
-    def _schema(
-        self, table: str, key: Sequence[KeyValue], *, is_whole: bool = False
-    ) -> TableSchema:
-        """Return the newest schema of a table of this height, when ``key`` fits its key columns."""
-        if table not in self._leaves:
-            message = f"there is no table {table} at height {self.height}"
-            raise QueryError("unknown-table", message)
-        schema = newest_schema(self._store.versions(table))
-        columns = schema.key_columns
+    def _schema(self, table: str) -> tuple[RowCodec, bytes]:
+        """Return how rows of a table are written, and the schema versions that it had at this height."""
+        if table not in self._schemas:
+            if table not in self._leaves:
+                message = f"there is no table {table} at height {self.height}"
+                raise QueryError("unknown-table", message)
+            versions = self._store.versions(table)
+            data = cbor.encode(versions_value([it for it in versions if it[0] <= self.height]))
+            if sha256(data) != TableLeaf.decode(self._leaves[table]).schema_hash:
+                message = f"the schema of {table} is not that of the catalog; run comity audit"
+                raise InvariantViolated(message)
+            self._schemas[table] = RowCodec(newest_schema(versions)), data
+        return self._schemas[table]
+
+    def _source(self, table: str) -> ProvedTable:
+        """Return the rows of a table at this height."""
+        if table not in self._sources:
+            codec, _ = self._schema(table)
+            store, leaf = self._store, TableLeaf.decode(self._leaves[table])
+            if self.height == store.height:
+                self._sources[table] = PresentTable(store.tables[table], store.trees[table])
+            else:
+                self._sources[table] = PastTable(store, codec.schema, self.height, leaf)
+        return self._sources[table]
+
+    def _check_key(self, table: str, key: Sequence[KeyValue], *, is_whole: bool = False) -> None:
+        """Refuse a key, or leading columns of one, that the table cannot have. Raises: QueryError."""
+        columns = self._schema(table)[0].schema.key_columns
         if len(key) > len(columns) or (is_whole and len(key) < len(columns)):
             names = ", ".join(column.name for column in columns)
             message = f"the key of {table} has {len(columns)} columns ({names}), not {len(key)}"
@@ -225,75 +261,58 @@ class Prover:
             problem = check_of(column)(value)
             if problem is not None:
                 raise QueryError("arguments", f"key column {column.name} of {table}: {problem}")
-        return schema
 
-    def _source(self, schema: TableSchema) -> ProvedTable:
-        name, store = schema.name, self._store
-        if self.height == store.height:
-            return PresentTable(store.tables[name], store.trees[name])
-        return PastTable(store, schema, self.height, TableLeaf.decode(self._leaves[name]))
+    def _one(self, table: str, key: Sequence[KeyValue]) -> tuple[list[StoredRow], TableProof]:
+        """Return the row with ``key``, if there is one, and what leads from it, or its absence, to the app hash."""
+        self._check_key(table, key, is_whole=True)
+        encoded = encode_key(key)
+        return self._rows(table, encoded, encoded, self._source(table).prove_key(encoded))
+
+    def _rows(
+        self, table: str, low: bytes, high: bytes, found: RangeProof
+    ) -> tuple[list[StoredRow], TableProof]:
+        """Return the rows from low to high that a proof shows, and what leads from them to the app hash."""
+        leaves = [item for item in found if isinstance(item, tuple) and low <= item[0] <= high]
+        if len(leaves) > BUNDLE_ROWS_MAX:
+            message = f"{len(leaves)} rows: at most {BUNDLE_ROWS_MAX} are proved at once"
+            raise QueryError("too-costly", message, limit="BUNDLE_ROWS_MAX")
+        codec, versions = self._schema(table)
+        source, leaf = self._source(table), TableLeaf.decode(self._leaves[table])
+        rows = [row for key, _ in leaves if (row := source.get(key)) is not None]
+        if [(codec.key(row), codec.row_hash(row)) for row in rows] != leaves:
+            raise InvariantViolated(f"rows of {table} are not those of its tree; run comity audit")
+        shown = dict(leaves)
+        return rows, TableProof(
+            versions=versions,
+            root=leaf.root,
+            row_count=leaf.row_count,
+            catalog=self._catalog(catalog.table_key(table)),
+            items=tuple(
+                None if isinstance(item, tuple) and item[0] in shown else item for item in found
+            ),
+        )
 
     def _rows_bundle(
         self,
-        schema: TableSchema,
+        table: str,
         ends: tuple[Sequence[KeyValue], Sequence[KeyValue]],
         rows: Sequence[StoredRow],
         proof: TableProof,
         writer: LinkWriter | TransactionWriter | None,
     ) -> Bundle:
         claim = RowsClaim(
-            table=schema.name,
+            table=table,
             low=tuple(ends[0]),
             high=tuple(ends[1]),
-            rows=tuple(map(RowCodec(schema).encode, rows)),
+            rows=tuple(map(self._schema(table)[0].encode, rows)),
             writer=writer,
             proof=proof,
         )
         return self._bundle(claim)
 
-    def _rows(
-        self, schema: TableSchema, low_values: Sequence[KeyValue], high_values: Sequence[KeyValue]
-    ) -> tuple[list[StoredRow], TableProof]:
-        """Return the rows from low to high, and what leads from them to the app hash."""
-        low, high = encode_key(low_values), encode_key(high_values)
-        high = high.ljust(ENCODED_KEY_BYTES_MAX + 1, b"\xff")  # all keys that begin so
-        if low > high:
-            raise QueryError("out-of-range", "the range ends before it begins")
-        name, source, codec = schema.name, self._source(schema), RowCodec(schema)
-        leaf = TableLeaf.decode(self._leaves[name])
-        found = source.prove(low, high)
-        leaves = [item for item in found if isinstance(item, tuple) and low <= item[0] <= high]
-        if len(leaves) > BUNDLE_ROWS_MAX:
-            message = (
-                f"the range has {len(leaves)} rows, at most {BUNDLE_ROWS_MAX} are proved at once"
-            )
-            raise QueryError("too-costly", message, limit="BUNDLE_ROWS_MAX")
-        rows = [row for key, _ in leaves if (row := source.get(key)) is not None]
-        if [(codec.key(row), codec.row_hash(row)) for row in rows] != leaves:
-            raise InvariantViolated(f"rows of {name} are not those of its tree; run comity audit")
-        shown = dict(leaves)
-        return rows, TableProof(
-            versions=self._versions(name, leaf.schema_hash),
-            root=leaf.root,
-            row_count=leaf.row_count,
-            catalog=self._catalog(catalog.table_key(name)),
-            items=tuple(
-                None if isinstance(item, tuple) and item[0] in shown else item for item in found
-            ),
-        )
-
-    def _versions(self, name: str, schema_hash: bytes) -> bytes:
-        """Return the schema versions that a table had at this height."""
-        versions = [item for item in self._store.versions(name) if item[0] <= self.height]
-        data = cbor.encode(versions_value(versions))
-        if sha256(data) != schema_hash:
-            message = f"the schema of {name} is not that of the catalog; run comity audit"
-            raise InvariantViolated(message)
-        return data
-
     def _catalog(self, key: bytes) -> Items:
         """Return the state proof of one entry of the catalog, which the reader makes himself."""
-        items = prove_range(self._entries, key, key)
+        items = leaf_proof.prove_range(self._entries, key, key)
         return tuple(None if isinstance(item, tuple) else item for item in items)
 
     def _log_path(self, position: int) -> bytes:
