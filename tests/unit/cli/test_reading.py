@@ -60,8 +60,8 @@ def test_parameters_are_numbers_names_and_text(people: Comity) -> None:
     [
         ("SELECT frm x", "line 1, character 8"),
         ("DELETE FROM people", "a query may only read"),
-        ("SELECT * FROM main.t", "no such table"),
-        ("SELECT * FROM n", "no such table"),
+        ("SELECT * FROM main.t", "there is no table"),
+        ("SELECT * FROM n", "there is no table"),
         ("SELECT * FROM comity_seen", "bookkeeping"),
     ],
 )
