@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+import apsw
+
 from comity.crypto import ed25519
 from comity.engine.port import NotOrdered, Ordered
 from comity.engine.solo import SoloEngine
@@ -69,7 +71,7 @@ class Life:
         self._now_ns = START_NS
         self._signed = 0
         self._sent: list[bytes] = []
-        self.store, self.engine = self._start()
+        self.store, self.engine = self._make()
 
     def run(self, steps: int = STEPS) -> None:
         """Live ``steps`` steps, then look at everything once more. Raises: Wrong."""
@@ -155,6 +157,24 @@ class Life:
         return data
 
     # --- processes ---
+
+    def _make(self) -> tuple[Store, SoloEngine]:
+        """Make the ledger; sometimes the power goes away meanwhile, and it is made again."""
+        if self.random.random() < 0.2:
+            self.disk.plan = Plan("any", self.random.randrange(80), "power")
+        try:
+            return self._start()
+        except Exception:
+            if not self.disk.is_dead:
+                raise
+            for connection in apsw.connections():  # who has the file open ends with the process
+                if connection.filename == str(self._path):
+                    with contextlib.suppress(Exception):
+                        connection.close(True)
+        self._note("the power went away while the ledger was made")
+        self.disk.lose_power()
+        self.disk.revive()
+        return self._start()
 
     def _start(self) -> tuple[Store, SoloEngine]:
         is_new = self.judge.height < 0

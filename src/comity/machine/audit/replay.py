@@ -20,6 +20,7 @@ from comity.model.receipt import pack_stored
 from comity.model.transaction import Transaction
 
 Progress = Callable[[int, int], None]  # (heights done, heights in all)
+_WRONG_ID = "is stored under another id than its own"
 
 
 class StoredBlock:
@@ -98,12 +99,14 @@ class Replay:
         if is_genesis:
             candidate = self._machine.start()
         else:
-            if not self._check_records(block, expected):
+            if not self._check_first(block, expected):
                 return False
             try:
                 candidate = self._machine.finalize([record[2] for record in block.records])
             except (BlockRejected, Malformed) as error:
-                self._stop("transaction", f"block {expected} cannot be executed: {error}", expected)
+                if self._are_records_good(block, expected):
+                    message = f"block {expected} cannot be executed: {error}"
+                    self._stop("transaction", message, expected)
                 return False
         candidate.engine_height = block.engine_height  # type: ignore[assignment]  # an integer column
         self._compare(block, candidate)
@@ -111,8 +114,8 @@ class Replay:
         self._machine.commit(block.evidence)  # type: ignore[arg-type]  # a BLOB column
         return True
 
-    def _check_records(self, block: StoredBlock, height: int) -> bool:
-        """Name the entries of a block that are not what they say; tell whether it can be executed."""
+    def _check_first(self, block: StoredBlock, height: int) -> bool:
+        """Name what is wrong with a block's link; tell whether the block can be executed."""
         if not block.records:
             self._stop("log", f"block {height} has no entries", height)
             return False
@@ -130,25 +133,28 @@ class Replay:
             self._stop(
                 "link", f"the link of block {height} (log entry {position}) carries an id", height
             )
-        if not self._check_link(link, height, position):
-            return False
-        is_whole = True
-        for position, identifier, data, _ in block.records[1:]:
-            problem = self._problem_of(identifier, data, link)
-            self._report.transactions_count += 1
-            if problem is not None:
-                is_whole = False
-                self._report.add(
-                    Finding(
-                        kind="transaction",
-                        message=f"log entry {position} in block {height}: {problem}",
-                        height=height,
-                        position=position,
-                    )
-                )
-        if not is_whole:
+        return self._check_link(link, height, position)
+
+    def _are_records_good(self, block: StoredBlock, height: int) -> bool:
+        """Name the entries for which a block was rejected; tell whether there are none."""
+        link = Link.decode(block.records[0][2])
+        problems = [
+            (position, self._problem_of(identifier, data, link))
+            for position, identifier, data, _ in block.records[1:]
+        ]
+        self._report.transactions_count += len(problems)
+        found = [(position, problem) for position, problem in problems if problem is not None]
+        for position, problem in found:
+            self._name_transaction(height, position, problem)
+        if found:
             self._note_stop(height)
-        return is_whole
+        return not found
+
+    def _name_transaction(self, height: int, position: int, problem: str) -> None:
+        message = f"log entry {position} in block {height}: {problem}"
+        self._report.add(
+            Finding(kind="transaction", message=message, height=height, position=position)
+        )
 
     def _check_link(self, link: Link, height: int, position: int) -> bool:
         store = self._machine.store
@@ -173,7 +179,7 @@ class Replay:
         except Malformed as error:
             return f"is damaged: {error}"
         if transaction.envelope.transaction_id(self._machine.genesis.hash) != identifier:
-            return "is stored under another id than its own"
+            return _WRONG_ID
         try:
             self._machine.checker.check(data, link.time_ns)
         except ComityError as error:
@@ -185,7 +191,11 @@ class Replay:
         """Name what the file says otherwise of a block's outcome."""
         height = candidate.height
         for outcome, record in zip(candidate.outcomes, block.records[1:], strict=True):
-            position, _, _, receipt = record
+            position, identifier, _, receipt = record
+            self._report.transactions_count += 1
+            self._report.signatures_count += 1
+            if identifier != outcome.checked.identifier:
+                self._name_transaction(height, position, _WRONG_ID)
             salt = outcome.checked.transaction.receipt_salt
             if receipt != pack_stored(salt, outcome.receipt.encode()):
                 self._report.add(
@@ -218,6 +228,17 @@ class Replay:
             self._report.add(
                 Finding(
                     kind="log", message=f"the log size of block {height} is wrong", height=height
+                )
+            )
+        if block.engine_height != height:  # the embedded engine counts as the ledger does
+            self._report.add(
+                Finding(
+                    kind="row",
+                    message=f"comity_block[{height}], height {height} was altered:"
+                    f" engine_height is {block.engine_height}, must be {height}",
+                    table="comity_block",
+                    key=str(height),
+                    height=height,
                 )
             )
         self._check_evidence(block, candidate)
