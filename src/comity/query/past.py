@@ -64,12 +64,13 @@ def rows_at(
     if key is not None:
         where += "".join(" AND " + quote(name) + " = ?" for name in schema.key)
     select = "SELECT " + ", ".join(stored_columns(schema)) + " FROM "
-    live = select + quote(schema.name) + where
-    for record in store.connection.execute(live, (position, *(key or ()))):
+    live, asked = select + quote(schema.name) + where, (position, *(key or ()))
+    for record in store.connection.execute(live, asked):
         yield codec.from_sql(record)
     if schema.history != "none":
         past = select + quote(history_name(schema)) + where + " AND _to > ?"
-        for record in store.connection.execute(past, (position, *(key or ()), position)):
+        asked += (position,)
+        for record in store.connection.execute(past, asked):  # tidy: sql-text: names are quoted
             yield codec.from_sql(record)
 
 
