@@ -85,6 +85,8 @@ class Life:
 
     def _step(self) -> None:
         self._now_ns += self.random.choice(_JUMPS_NS)
+        if self.random.random() < 0.2:  # the very moment of a deadline
+            self._now_ns = self.engine.machine.next_timer_ns() or self._now_ns
         kind = self.random.random()
         if kind < 0.08:
             self._restart("a clean restart")
