@@ -19,7 +19,9 @@ def forge(directory: Path, unwanted: bytes) -> None:
     """Rewrite the ledger in ``directory`` as if the transaction ``unwanted`` had never been."""
     folder = Folder(directory)
     genesis, key = folder.read_genesis(), folder.read_key()
-    apps = {name: app.declaration for name, app in load_apps([app.name for app in genesis.apps]).items()}
+    apps = {
+        name: app.declaration for name, app in load_apps([app.name for app in genesis.apps]).items()
+    }
     honest, path = Store.open(str(folder.database)), directory / "forged.sqlite"
     forged = Store.create(str(path))
     time_ns = genesis.time_ns

@@ -67,7 +67,9 @@ class Demo:
         self.stage.export("COMITY_PASSPHRASE_FILE", str(FOLDER / "passphrase.txt"))
         for name in ORGANISATIONS:
             self.stage.run(f"comity key new {name} --keys {name}/keys -q")
-        founders = " ".join(f"--founder {name}={name}/keys/{name}.key.json" for name in ORGANISATIONS)
+        founders = " ".join(
+            f"--founder {name}={name}/keys/{name}.key.json" for name in ORGANISATIONS
+        )
         self.stage.run(f"comity init ledger --name demo {founders}")
         self.stage.export("COMITY_NODE", "ledger")
 
@@ -80,7 +82,8 @@ class Demo:
         self.stage.run(f"comity import {self.file} --dry-run")
         declared = f"--declaration {self.table}.table.toml"
         first, second, third = (
-            f"comity import {name}.csv --table {self.table} --keys {name}/keys -y" for name in ORGANISATIONS
+            f"comity import {name}.csv --table {self.table} --keys {name}/keys -y"
+            for name in ORGANISATIONS
         )
         self.stage.run(f"{first} {declared}")
         before = self._rows_count()
@@ -107,7 +110,9 @@ class Demo:
         self.edited = f"{self.table} {self.mine}"
         self.stage.say("borea tries to change the same row:")
         self.stage.run(
-            f"{change} {_assign(column, other)} --keys borea/keys", expect=1, must_say=["not-row-owner"]
+            f"{change} {_assign(column, other)} --keys borea/keys",
+            expect=1,
+            must_say=["not-row-owner"],
         )
         self.stage.say(
             f"A colleague at atlas still looks at the version {etag} from before and saves over it:"
@@ -137,7 +142,9 @@ class Demo:
             "Proofs, checked by somebody who trusts nobody",
             "comity_verify.py is one file; its environment has cbor2 and cryptography, and no Comity:",
         )
-        self.stage.run('python-without-comity -c "import comity"', expect=1, must_say=["ModuleNotFoundError"])
+        self.stage.run(
+            'python-without-comity -c "import comity"', expect=1, must_say=["ModuleNotFoundError"]
+        )
         genesis = "--genesis ledger/genesis.cbor"
         high = self._after(self.mine, 20)
         for name, words in (
@@ -146,7 +153,9 @@ class Demo:
             ("range", f"--range {self.mine} {high}"),
         ):
             self.stage.run(f"comity prove {self.table} {words} -o {name}.proof")
-            self.stage.run(f"python-without-comity comity_verify.py {name}.proof {genesis}", must_say=["valid"])
+            self.stage.run(
+                f"python-without-comity comity_verify.py {name}.proof {genesis}", must_say=["valid"]
+            )
         damaged = bytearray((FOLDER / "row.proof").read_bytes())
         damaged[len(damaged) // 2] ^= 1
         (FOLDER / "damaged.proof").write_bytes(damaged)
@@ -177,10 +186,14 @@ class Demo:
             query = "SELECT hex(id) FROM comity_transaction WHERE id IS NOT NULL AND height <= ? ORDER BY position DESC"
             (identifier,) = file.execute(query, (self.checked_height,)).fetchone()
         self.stage.run(f"python forge.py ledger {identifier.lower()}")
-        self.stage.say("Without anything held from before, that cannot be told, and the audit says so:")
+        self.stage.say(
+            "Without anything held from before, that cannot be told, and the audit says so:"
+        )
         self.stage.run("comity audit", must_say=["not excluded"])
         self.stage.say("With the checkpoint that borea kept:")
-        self.stage.run("comity audit --checkpoint borea/held.checkpoint", expect=3, must_say=["checkpoint"])
+        self.stage.run(
+            "comity audit --checkpoint borea/held.checkpoint", expect=3, must_say=["checkpoint"]
+        )
         shutil.rmtree(FOLDER / "ledger")
         shutil.move(FOLDER / "honest", FOLDER / "ledger")
 
@@ -221,7 +234,9 @@ Go on with"""
         return int(str(self._query("SELECT max(height) FROM comity_block")[0][0]))
 
     def _key_columns(self) -> list[str]:
-        rows = self._query(f"SELECT name FROM pragma_table_info('{self.table}') WHERE pk ORDER BY pk")
+        rows = self._query(
+            f"SELECT name FROM pragma_table_info('{self.table}') WHERE pk ORDER BY pk"
+        )
         return [str(name) for (name,) in rows]
 
     def _row_of(self, owner: str) -> str:
@@ -233,9 +248,13 @@ Go on with"""
         (file,) = [FOLDER / owner / "keys" / f"{owner}.key.json"]
         account = json.loads(file.read_text("utf-8"))["account"]
         (owner_id,) = self._query("SELECT account FROM members__member WHERE name = ?", owner)[0]
-        rows = self._query(f"SELECT {columns} FROM {self.table} WHERE _owner = ? ORDER BY {columns}", owner_id)
+        rows = self._query(
+            f"SELECT {columns} FROM {self.table} WHERE _owner = ? ORDER BY {columns}", owner_id
+        )
         if not rows:
-            raise SystemExit(f"the demo needs rows of each organisation: {owner} ({account}) has none")
+            raise SystemExit(
+                f"the demo needs rows of each organisation: {owner} ({account}) has none"
+            )
         return " ".join(_word(value) for value in rows[len(rows) // 3])
 
     def _where(self, key: str) -> str:
@@ -253,9 +272,13 @@ Go on with"""
             return "name", "Frankfurt Airport", "Frankfurt-Main"
         said = self._json(f"SELECT * FROM {self.table} LIMIT 500")
         names = said["columns"]
-        for column in (name for name in names if name not in self._key_columns() and name[0] != "_"):
+        for column in (
+            name for name in names if name not in self._key_columns() and name[0] != "_"
+        ):
             at = names.index(column)
-            now = self._json(f"SELECT {column} FROM {self.table} WHERE {self._where(key)}")["rows"][0][0]
+            now = self._json(f"SELECT {column} FROM {self.table} WHERE {self._where(key)}")["rows"][
+                0
+            ][0]
             others = [row[at] for row in said["rows"] if row[at] not in (None, "", now)]
             values = list(dict.fromkeys(map(str, others)))
             if len(values) > 1:
@@ -266,7 +289,15 @@ Go on with"""
         import subprocess  # noqa: PLC0415 - only for a file of the user's own
 
         done = subprocess.run(
-            [str(ROOT / ".venv" / "bin" / "comity"), "sql", query, "--json", "-q", "--node", str(FOLDER / "ledger")],
+            [
+                str(ROOT / ".venv" / "bin" / "comity"),
+                "sql",
+                query,
+                "--json",
+                "-q",
+                "--node",
+                str(FOLDER / "ledger"),
+            ],
             check=True,
             capture_output=True,
         )
@@ -280,7 +311,9 @@ Go on with"""
         return texts[min(texts.index(key) + count - 1, len(texts) - 1)]
 
     def _absent_key(self) -> str:
-        kinds = self._query(f"SELECT type FROM pragma_table_info('{self.table}') WHERE pk ORDER BY pk")
+        kinds = self._query(
+            f"SELECT type FROM pragma_table_info('{self.table}') WHERE pk ORDER BY pk"
+        )
         return " ".join("999999999999" if kind == ("INTEGER",) else "ZZ99" for kind in kinds)
 
 

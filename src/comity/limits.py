@@ -17,7 +17,9 @@ TRANSACTION_BYTES_MAX = 1 << 20  # 1 MiB, the whole wire form
 CALLS_PER_TRANSACTION_MAX = 1_000
 ROWS_PER_CALL_MAX = 1_000
 NESTING_MAX = 16  # arrays and maps inside one another
-CONTAINERS_PER_TRANSACTION_MAX = 50_000  # arrays and maps in a body; a megabyte of empty ones would take seconds
+CONTAINERS_PER_TRANSACTION_MAX = (
+    50_000  # arrays and maps in a body; a megabyte of empty ones would take seconds
+)
 CBOR_CONTAINERS_MAX = 1_000_000  # in anything else
 ROWS_TOUCHED_PER_TRANSACTION_MAX = 10_000  # read or written; beyond: refusal
 ACTION_NAME_CHARS_MAX = 81  # app name, dot, action name
@@ -28,7 +30,9 @@ SALT_BYTES = 16
 ROWS_WRITTEN_PER_BLOCK_MAX = 20_000
 BLOCK_BYTES_MAX = 4 << 20  # sum of the entries of one block
 TIMERS_PER_BLOCK_MAX = 500
-SEEN_EXPIRED_PER_ENTRY = 2  # a block deletes at most this x entries + SEEN_EXPIRED_BASE of comity_seen
+SEEN_EXPIRED_PER_ENTRY = (
+    2  # a block deletes at most this x entries + SEEN_EXPIRED_BASE of comity_seen
+)
 SEEN_EXPIRED_BASE = 1_000
 CALLS_PER_SENDER_PER_BLOCK_MAX = 20_000
 BYTES_PER_SENDER_PER_BLOCK_MAX = 4 << 20
@@ -57,7 +61,6 @@ TABLES_MAX = 1_000
 KEYS_PER_ACCOUNT_MAX = 32
 INT64_MIN = -(1 << 63)
 INT64_MAX = (1 << 63) - 1
-YEAR_MAX = 9999
 
 # --- keys on a member's disk, not consensus (client) ---
 ENTROPY_BYTES = 32  # what 24 words encode (BIP-39)
@@ -89,8 +92,12 @@ AUDIT_FINDINGS_MAX = 200  # named one by one; the rest is counted
 
 # --- storage, not consensus ---
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
-STORE_CACHE_KIB = 256 << 10  # SQLite's pages that a node keeps in memory; taken as they are touched (decision 0006)
-WAL_PAGES_MAX = 32_768  # 128 MiB of 4 KiB pages: beyond, a block is followed by a checkpoint (decision 0006)
+STORE_CACHE_KIB = (
+    256 << 10
+)  # SQLite's pages that a node keeps in memory; taken as they are touched (decision 0006)
+WAL_PAGES_MAX = (
+    32_768  # 128 MiB of 4 KiB pages: beyond, a block is followed by a checkpoint (decision 0006)
+)
 TREE_PAGE_ENTRIES_MAX = 64
 TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
 TREE_CACHE_PAGES_MAX = 4_096  # pages with child pages, about 5 kB each; all tables together
@@ -110,17 +117,25 @@ TLOG_PROOF_BYTES_MAX = NOTE_BYTES_MAX + 9_000  # with 64 lines of hashes and the
 COSE_RECEIPT_BYTES_MAX = 8_192
 
 # --- bundles: offline proofs, not consensus ---
-BUNDLE_BYTES_MAX = 8 << 20  # a transaction with its receipt needs 5 MiB, a genesis or a schema list 1 MiB each
+BUNDLE_BYTES_MAX = (
+    8 << 20
+)  # a transaction with its receipt needs 5 MiB, a genesis or a schema list 1 MiB each
 BUNDLE_DEPTH_MAX = 8  # arrays and maps inside one another; 5 are used
 BUNDLE_ROWS_MAX = 10_000  # rows of a proved range
-PAST_PROOF_ROWS_MAX = 1_000_000  # rows of a table whose tree is rebuilt to prove an older height; about 15 s
+PAST_PROOF_ROWS_MAX = (
+    1_000_000  # rows of a table whose tree is rebuilt to prove an older height; about 15 s
+)
 
 # --- files that become tables: the client's, not consensus ---
-IMPORT_FILE_BYTES_MAX = 1 << 28  # 256 MiB: a file is held in memory whole, because types come from all of it
+IMPORT_FILE_BYTES_MAX = (
+    1 << 28
+)  # 256 MiB: a file is held in memory whole, because types come from all of it
 IMPORT_LINE_CHARS_MAX = 1 << 20  # a longer line could not travel in one transaction
 IMPORT_FIELD_CHARS_MAX = 131_072  # above TEXT_CHARS_MAX; the csv module's own bound
 IMPORT_QUOTED_LINES_MAX = 20  # line ends inside one field; more means a stray quote
-IMPORT_REJECTS_KEPT_MAX = 10_000  # rejected lines kept for FILE.rejects.csv; beyond: the file is refused
+IMPORT_REJECTS_KEPT_MAX = (
+    10_000  # rejected lines kept for FILE.rejects.csv; beyond: the file is refused
+)
 ENCODING_SAMPLE_BYTES_MAX = 1 << 16  # lines beyond ASCII that the encoding is guessed from
 INFERRED_INTEGER_DIGITS_MAX = 18
 INFERRED_SCALE_WARNED = 6  # more digits after the point look like noise of a binary fraction
@@ -129,7 +144,9 @@ INFERRED_ENUM_ROWS_PER_VALUE_MIN = 10
 KEY_PAIR_COLUMNS_MAX = 10  # columns among which a key of two is looked for
 TABLE_FILE_BYTES_MAX = 1 << 20
 TABLE_LINE_DOTS_MAX = 1_000  # a dotted key makes a level at each; tomllib took 400 MB for 10,000
-JSON_INTEGER_MAX = 1 << 53  # beyond, readers that know only binary fractions lose digits (RFC 8259, section 6)
+JSON_INTEGER_MAX = (
+    1 << 53
+)  # beyond, readers that know only binary fractions lose digits (RFC 8259, section 6)
 
 # --- imports: the client's, not consensus ---
 IMPORT_BATCH_ROWS = 500  # rows of one call: one signature, one receipt
@@ -154,10 +171,14 @@ QUERY_PROGRAM_OPS_MAX = 25_000  # length of the program that SQLite makes of a q
 QUERY_FUNCTION_ARGUMENTS_MAX = 64
 QUERY_PATTERN_BYTES_MAX = 100  # of LIKE and GLOB
 QUERY_PROGRESS_OPS = 1_000  # SQLite operations between two looks at the clock
-QUERY_KILL_GRACE_MS = 500  # past its time, a query inside one long function is ended with its process
+QUERY_KILL_GRACE_MS = (
+    500  # past its time, a query inside one long function is ended with its process
+)
 QUERY_START_MS_MAX = 10_000  # for a query process to start
 QUERY_BUSY_MS = 1_000  # wait for another process that recovers the file
-QUERY_FRAME_BYTES = 256 << 10  # rows go from the query process to its parent in pieces of about this
+QUERY_FRAME_BYTES = (
+    256 << 10
+)  # rows go from the query process to its parent in pieces of about this
 ROW_VERSIONS_MAX = 1_000  # of one row, in its history; the newest
 
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:

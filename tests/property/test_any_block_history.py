@@ -43,7 +43,9 @@ def test_each_height_reads_as_it_was(seed: int) -> None:
             table = store.tables.get(name)
             if table is not None and table.schema.history == "all":
                 width = len(table.schema.columns)
-                wide = {key: values + [None] * (width - len(values)) for key, values in rows.items()}
+                wide = {
+                    key: values + [None] * (width - len(values)) for key, values in rows.items()
+                }
                 need(rows_at(store, name, height) == wide, "as of", height, name)
 
 

@@ -159,7 +159,7 @@ def _identifier(connection: apsw.Connection, text: str) -> bytes:
         )
     low, high = digits.ljust(_ID_DIGITS, "0"), digits.ljust(_ID_DIGITS, "f")
     bounds = (bytes.fromhex(low), bytes.fromhex(high))
-    found = [bytes(row[0]) for row in connection.execute(_IDS, bounds)]  # type: ignore[arg-type]  # a BLOB column
+    found = [bytes(row[0]) for row in connection.execute(_IDS, bounds)]
     if len(found) > 1:
         raise ConfigError(f"several transactions begin with {text}; give more digits")
     return found[0] if found else bytes.fromhex(low)

@@ -3,7 +3,7 @@
 Invariant: what is returned is whole and signed; its salt and its time are the caller's, so tests can fix them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from comity.limits import VALID_UNTIL_AHEAD_NS_MAX
@@ -64,6 +64,3 @@ def sign_calls(
         sender=account or key.account_id, kid=kid, valid_until=expires_ns, salt=salt, calls=calls
     )
     return signed(transaction, key.sign(transaction.envelope.to_be_signed(genesis_hash)))
-
-
-SaltSource = Callable[[int], bytes]

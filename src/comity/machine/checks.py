@@ -200,7 +200,7 @@ class BlockChecks:
         self._joins = 0
 
     def add(self, checked: Checked) -> None:
-        """Count one more transaction. Raises: Rejected (duplicate, sender-bound, join-bound); then nothing is counted."""
+        """Count one more transaction. Raises: Rejected (duplicate, sender-bound, join-bound), counting nothing."""
         if checked.identifier in self._ids:
             raise Rejected("duplicate", "this transaction stands in the block already")
         sender = checked.transaction.envelope.sender

@@ -59,7 +59,7 @@ class Writer:
 class BlockFacts:
     """What all calls of a block share."""
 
-    __slots__ = ("genesis_hash", "granted", "height", "time_ns", "timers_set")
+    __slots__ = ("genesis_hash", "granted", "height", "time_ns")
 
     def __init__(
         self,

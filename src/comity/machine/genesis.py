@@ -46,11 +46,11 @@ def check_apps(genesis: Genesis, apps: Mapping[str, Declaration]) -> None:
             )
         elif any(grant not in wanted.grants for grant in app.grants):
             problems.append(f"app {wanted.name}: genesis must grant {', '.join(app.grants)}")
-    for app, name, _ in genesis.parameters:
-        known = _parameters_of(app, apps)
+    for owner, name, _ in genesis.parameters:
+        known = _parameters_of(owner, apps)
         if name not in known:
             problems.append(
-                f"parameter {app}.{name} does not exist; {app} has {', '.join(known) or 'none'}"
+                f"parameter {owner}.{name} does not exist; {owner} has {', '.join(known) or 'none'}"
             )
     if problems:
         raise ConfigError("\n".join(problems))

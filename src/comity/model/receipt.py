@@ -3,7 +3,7 @@
 Invariant: a receipt holds numbers and typed fields, never the text of an exception.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 
 import msgspec
@@ -93,6 +93,3 @@ def link_entry(link: bytes) -> bytes:
 def transaction_entry(identifier: bytes, envelope: bytes, salt: bytes, receipt: bytes) -> bytes:
     """Return the log entry of a transaction: its id, the hash of its envelope, the salted hash of its receipt."""
     return cbor.encode_array([1, identifier, sha256(envelope), receipt_hash(salt, receipt)])
-
-
-Results = Sequence[cbor.Value]

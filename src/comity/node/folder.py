@@ -61,6 +61,19 @@ class Folder:
             raise ConfigError(f"{self.directory} cannot be made: {error.strerror}") from error
         if (self.directory / GENESIS_FILE).exists():
             raise ConfigError(f"{self.directory} holds a ledger already; choose another folder")
+        for name in (DATABASE_FILE, KEY_FILE):
+            if (self.directory / name).exists():
+                raise ConfigError(
+                    f"{self.directory} has a {name} but no {GENESIS_FILE}: restore that from a backup,"
+                    " or choose another folder"
+                )
+
+    def remove_unfinished(self) -> None:
+        """Remove what ``make`` was followed by, as long as there is no genesis."""
+        if (self.directory / GENESIS_FILE).exists():
+            return
+        for name in (KEY_FILE, DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"):
+            (self.directory / name).unlink(missing_ok=True)
 
     def write_key(self, seed: bytes) -> NodeKey:
         """Store the node's seed, for its owner alone. Raises: ConfigError."""

@@ -12,7 +12,7 @@ from typing import Self
 
 from comity.engine.port import NotOrdered, Ordered
 from comity.engine.solo import SoloEngine
-from comity.errors import ConfigError, Rejected, Unavailable
+from comity.errors import Rejected, Unavailable
 from comity.limits import SALT_BYTES, SEED_BYTES
 from comity.machine.machine import Machine
 from comity.model.account import KEY_TYPE_ED25519
@@ -69,10 +69,7 @@ class LocalLedger:
         Raises: ConfigError, Malformed, when a name, founder or app cannot be: the folder stays without a ledger.
         """
         declarations = _declarations(apps)
-        folder = Folder(directory)
-        folder.make()
-        lock = folder.lock()
-        key = folder.write_key(os.urandom(SEED_BYTES))
+        seed = os.urandom(SEED_BYTES)
         genesis = Genesis(
             ledger=name,
             time_ns=clock(),
@@ -87,22 +84,33 @@ class LocalLedger:
                 for app in declarations.values()
             ),
             founders=tuple(founders),
-            nodes=(GenesisNode(key_type=KEY_TYPE_ED25519, public_key=key.public_key),),
+            nodes=(GenesisNode(key_type=KEY_TYPE_ED25519, public_key=NodeKey(seed).public_key),),
             parameters=tuple(parameters),
             block_interval_s=block_interval_s,
         )
         genesis.check()
-        ledger = cls(
-            folder=folder,
-            genesis=genesis,
-            apps=declarations,
-            store=Store.create(str(folder.database)),
-            key=key,
-            lock=lock,
-            clock=clock,
-        )
-        ledger.engine.start()
-        folder.write_genesis(genesis)
+        Machine(
+            Store.in_memory(), genesis, declarations
+        ).start()  # refuses before anything is written
+        folder = Folder(directory)
+        folder.make()
+        lock = folder.lock()
+        try:
+            ledger = cls(
+                folder=folder,
+                genesis=genesis,
+                apps=declarations,
+                key=folder.write_key(seed),
+                store=Store.create(str(folder.database)),
+                lock=lock,
+                clock=clock,
+            )
+            ledger.engine.start()
+            folder.write_genesis(genesis)
+        except BaseException:
+            folder.remove_unfinished()
+            lock.release()
+            raise
         return ledger
 
     @classmethod
@@ -160,11 +168,3 @@ class LocalLedger:
 def _declarations(names: Sequence[str]) -> dict[str, Declaration]:
     """Return the declarations of installed apps, by name. Raises: ConfigError."""
     return {name: app.declaration for name, app in load_apps(names).items()}
-
-
-def open_genesis(directory: Path) -> Genesis:
-    """Return the genesis of the ledger in ``directory``. Raises: ConfigError."""
-    genesis = Folder(directory).read_genesis()
-    if not (directory / "node.sqlite").exists():
-        raise ConfigError(f"{directory} has a genesis but no node.sqlite; restore a backup")
-    return genesis

@@ -56,10 +56,12 @@ def test_founders_come_by_key_file_hex_and_roles(empty: Comity) -> None:
 def test_what_cannot_be_a_ledger_leaves_none(
     empty: Comity, arguments: list[str], words: str
 ) -> None:
-    """A mistake is named, and the folder stays without a ledger."""
+    """A mistake is named, the folder stays as it was, and a correct init follows in it."""
     empty("key", "new", "ana", "--keys", "ledger/keys")
     assert words in empty("init", "ledger", *arguments, code=2).err
-    assert not (empty.node / "genesis.cbor").exists()
+    assert [path.name for path in empty.node.iterdir()] == ["keys"]
+    empty("init", "ledger", "--founder", "ana")
+    assert (empty.node / "genesis.cbor").exists()
 
 
 def test_a_folder_holds_one_ledger(comity: Comity) -> None:

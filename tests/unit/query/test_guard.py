@@ -113,7 +113,8 @@ def test_functions_beyond_the_list_are_refused(process: QueryProcess, call: str)
 def test_bookkeeping_is_not_readable(process: QueryProcess, sql: str, height: int | None) -> None:
     """No way of naming a table leads around the views."""
     with pytest.raises(
-        QueryError, match=r"not readable|no such column|there is no table|without main|newest height"
+        QueryError,
+        match=r"not readable|no such column|there is no table|without main|newest height",
     ):
         process.run(sql, height=height)
 

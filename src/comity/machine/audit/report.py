@@ -3,8 +3,6 @@
 Invariant: an audit that could not check something says so; ``is_clean`` means that everything it could check agrees.
 """
 
-from collections.abc import Sequence
-
 import msgspec
 
 from comity.errors import ComityError
@@ -71,8 +69,3 @@ class Report(msgspec.Struct, kw_only=True):
         self.findings_count += 1
         if len(self.findings) < AUDIT_FINDINGS_MAX:
             self.findings.append(finding)
-
-    def add_all(self, findings: Sequence[Finding]) -> None:
-        """Note several findings."""
-        for finding in findings:
-            self.add(finding)
