@@ -26,6 +26,7 @@ Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 SMALL_ORDER_Y = (0, 1, P - 1, Y8, P - Y8)
 TAGS = (*range(6), 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)
 NOTE = "(.+)\n(0|[1-9][0-9]{0,18})\n(.{43}=)\n\n((?:\u2014 [^\\s\0-\x1f+]+ \\S+\n){1,256})"  # C2SP
+TYPES = (int, str, bytes, bool, type(None), list, dict)
 KEY_TYPES = {"integer": int, "decimal": int, "bytes": bytes, "account": bytes}  # others: str
 
 
@@ -41,18 +42,17 @@ def need(is_so, words):
 
 def decode(data, depth_max=16):
     """Return what deterministic CBOR (RFC 8949, section 4.2.1) says, without tags and fractions."""
-    refused = dict.fromkeys(TAGS, object)  # takes no argument, so no tag becomes a value
     try:
-        value = loads(data, semantic_decoders=refused, max_depth=depth_max)
+        value = loads(data, semantic_decoders=dict.fromkeys(TAGS, object), max_depth=depth_max)
         todo = [value]
         while todo:
             item = todo.pop()
             kinds = set(map(type, item)) if type(item) is dict else set()
             need(kinds <= {str} or (kinds == {int} and min(item) >= 0), "CBOR: a map's keys")
-            need(type(item) in (int, str, bytes, bool, type(None), list, dict), "CBOR: a type")
+            need(type(item) in TYPES and len(todo) < 2**21, "CBOR: a type, or too many items")
             todo += item.values() if type(item) is dict else item if type(item) is list else ()
         is_same = dumps(value, canonical=True) == data
-    except (CBORError, ValueError, TypeError) as error:
+    except (CBORError, ValueError, TypeError) as error:  # so ends object(tag)
         raise Invalid("CBOR: not one value") from error
     need(is_same, "CBOR: not in its deterministic form")
     return value

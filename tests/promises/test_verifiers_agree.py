@@ -367,3 +367,19 @@ def test_every_branch_of_both_verifiers_is_tested(tmp_path: Path) -> None:
         [*coverage, *report], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (told.returncode, told.stdout.count("100%")) == (0, 4), told.stdout
+
+
+@pytest.mark.parametrize(
+    "inside", [b"\x60", b"\x01", b"\x41\x01", b"\x82\x1a\x7f\xff\xff\xff\x01", b"\x80"]
+)
+def test_no_tag_means_anything(inside: bytes) -> None:
+    """Tags that a decoder would make dates, fractions, patterns or addresses of are refused, quickly."""
+    numbers = [*range(400), 1004, 43000, 55799, 2**16, 2**32]
+    for number in numbers:
+        tagged = cbor2.dumps(cbor2.CBORTag(number, 0))[:-1] + inside
+        with pytest.raises(comity_verify.Invalid):
+            comity_verify.decode(b"\x81" + tagged)
+        assert both(seal(b"\x81" + tagged + b"\x0a\x58\x20" + bytes(32))) is None
+    pattern = cbor2.dumps("(" * 5_000)
+    with pytest.raises(comity_verify.Invalid):
+        comity_verify.decode(b"\xd8\x23" + pattern)
