@@ -391,8 +391,8 @@ def main():
         sys.stderr.write(f"invalid: {error}\n")
         return 2 if isinstance(error, OSError) else 3
     word, age_ns = "valid" if said["anchors"] else "unanchored", time.time_ns() - said["time_ns"]
-    text = json.dumps(said, default=bytes.hex, indent=1)
-    sys.stdout.write(f"{word}, {age_ns // (86400 * 10**9)} days old\n{text}\n")
+    lines = [json.dumps(x, default=bytes.hex) for x in (*said["claim"].pop("rows", ()), said)]
+    sys.stdout.write("\n".join((f"{word}, {age_ns // (86400 * 10**9)} days old", *lines, "")))
     return 0 if said["anchors"] else 3
 
 
