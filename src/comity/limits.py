@@ -57,6 +57,9 @@ KEY_TEXT_CHARS_DEFAULT = 120
 ENUM_VALUES_MAX = 100
 DECIMAL_DIGITS_MAX = 18
 DECIMAL_SCALE_MAX = 9
+SCHEMA_VERSIONS_BYTES_MAX = (
+    256 << 10
+)  # all versions of one table's schema; each change keeps them all in history
 TABLES_MAX = 1_000
 KEYS_PER_ACCOUNT_MAX = 32
 INT64_MIN = -(1 << 63)

@@ -175,7 +175,7 @@ class Model:
             raise No(TABLE_NOT_FOUND)
         if operation == "alter":
             if (
-                appended < table.appended
+                appended <= table.appended  # or nothing would change
                 or name in self._written
                 or table.version_height == self.height
             ):

@@ -14,6 +14,7 @@ from comity.cli.group import Command
 from comity.cli.session import Session, current
 from comity.client.checkpoints import log_key, open_held
 from comity.errors import ConfigError, Unavailable
+from comity.limits import NOTE_BYTES_MAX
 from comity.machine.audit.audit import Held
 from comity.machine.audit.audit import audit as run_audit
 from comity.machine.audit.report import Finding, Report
@@ -65,7 +66,8 @@ def audit(ctx: click.Context, checkpoint: Path | None) -> None:
 def _held(session: Session, path: Path) -> Held:
     genesis = session.transport().genesis
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(NOTE_BYTES_MAX + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     checkpoint = open_held(data, genesis, [log_key(genesis, node) for node in genesis.nodes])

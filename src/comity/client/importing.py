@@ -16,7 +16,7 @@ from comity.client.journal import Entry, Journal
 from comity.client.ledger import Ledger, Signed
 from comity.client.refused import Refused
 from comity.client.transport import NotOrdered, Ordered
-from comity.errors import Rejected
+from comity.errors import Rejected, Unavailable
 from comity.limits import (
     IMPORT_BATCH_ROWS,
     IMPORT_ROWS_COMPARED,
@@ -199,6 +199,9 @@ class Importer:
             for entry, answer in zip(waiting, answers, strict=True):
                 if isinstance(answer, Ordered) and answer.receipt.is_ok:
                     there.update(range(entry.first, entry.first + entry.count))
+                elif isinstance(answer, NotOrdered) and answer.waits:
+                    # It may still be ordered: to sign its rows anew would add them twice.
+                    raise Unavailable(f"earlier rows wait for their block: {answer.message}")
         return there
 
     def _cut(self, items: Sequence[Item]) -> Iterator[list[Item]]:

@@ -10,7 +10,14 @@ from comity.crypto import cbor
 from comity.crypto.hashing import TAG_TIMER_SALT, tagged
 from comity.crypto.ordered import encode_key
 from comity.errors import Malformed
-from comity.limits import BYTES_MAX, CALL_DEPTH_MAX, INT64_MAX, SALT_BYTES, TABLES_MAX
+from comity.limits import (
+    BYTES_MAX,
+    CALL_DEPTH_MAX,
+    INT64_MAX,
+    SALT_BYTES,
+    SCHEMA_VERSIONS_BYTES_MAX,
+    TABLES_MAX,
+)
 from comity.machine.accounts import MachineAccounts
 from comity.machine.database import Database
 from comity.machine.pending import PendingTable
@@ -241,6 +248,8 @@ class MachineSchema:
             present.schema.check_successor(schema)
         except Malformed as error:
             raise BadSchema(table=schema.name, problem=str(error)) from None
+        if present.schema == schema:
+            raise BadSchema(table=schema.name, problem="nothing would change")
         if self._state.is_written(present):
             raise BadSchema(table=schema.name, problem="alter a table before its rows are written")
         versions = self._versions(schema.name)
@@ -278,7 +287,10 @@ class MachineSchema:
 
     def _write(self, name: str, versions: list[tuple[int, TableSchema | None]]) -> None:
         self._row(name)
-        row = (self._state.position, name, cbor.encode(versions_value(versions)))
+        data = cbor.encode(versions_value(versions))
+        if len(data) > SCHEMA_VERSIONS_BYTES_MAX:
+            raise BadSchema(table=name, problem="all versions together are too large")
+        row = (self._state.position, name, data)
         self._state.write(self._state.system(SCHEMA), encode_key((name,)), row)
 
 

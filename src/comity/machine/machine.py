@@ -160,8 +160,6 @@ class Machine:
             self._check_clock(link, now_ns)
         if list(link.misbehaviour) != list(misbehaviour):
             raise BlockRejected("misbehaviour", "the link does not repeat what the engine reports")
-        if not misbehaviour and link.time_ns < self._earliest_ns():
-            raise BlockRejected("too-early", "the ledger's block interval has not passed")
         candidate = known if known is not None else self._execute(entries, is_decided=False)
         self._accepted[digest] = None
         return candidate
@@ -307,6 +305,8 @@ class Machine:
             raise BlockRejected("link", f"the link does not follow block {self.store.height}")
         if link.time_ns <= self.store.time_ns:
             raise BlockRejected("time", "the block's time is not after the last block's")
+        if not link.misbehaviour and link.time_ns < self._earliest_ns():
+            raise BlockRejected("too-early", "the ledger's block interval has not passed")
         return link
 
     def _check_entries(

@@ -46,6 +46,9 @@ def check_rules(value: cbor.Value) -> list[Rule]:
         for number, most in zip(item[1:], (QUOTA_CALLS_MAX, QUOTA_WINDOW_S_MAX), strict=True):
             if type(number) is not int or not 1 <= number <= most:
                 raise Malformed(f"quotas: a number from 1 to {most} is needed")
+    roles = [item[0] for item in value]
+    if len(dict.fromkeys(roles)) != len(roles):
+        raise Malformed("quotas: a role stands twice; it has one window")
     return [(role, calls, window) for role, calls, window in value]
 
 

@@ -3,7 +3,7 @@
 Invariant: the machine alone writes them, and they are in the catalog, hashed and proved like any other table.
 """
 
-from comity.limits import BYTES_MAX
+from comity.limits import BYTES_MAX, SCHEMA_VERSIONS_BYTES_MAX
 from comity.model.column import Column, ColumnType, Kind
 from comity.model.schema import History, TableSchema
 
@@ -14,8 +14,6 @@ SCOPE_DAILY = "daily"
 SCOPE_JOINING = "joining"
 
 CHAIN_KEY = 0  # comity_chain has one row
-
-_VERSIONS_BYTES_MAX = 1 << 20
 
 
 def _column(name: str, kind: Kind, *, maximum: int | None = None, required: bool = True) -> Column:
@@ -87,7 +85,7 @@ SCHEMA = _table(
     "comity_schema",
     "name",
     _column("name", "text", maximum=90),
-    _column("versions", "bytes", maximum=_VERSIONS_BYTES_MAX),
+    _column("versions", "bytes", maximum=SCHEMA_VERSIONS_BYTES_MAX),
 )
 
 SYSTEM_TABLES = (ACCOUNT, CHAIN, KEY, PARAMETER, QUOTA, SCHEMA, SEEN, TIMER)

@@ -157,7 +157,7 @@ class ViewReader:
 
     def _stored(self, schema: TableSchema) -> StoredTable:
         found = self._tables.get(schema.name)
-        if found is None:
+        if found is None or found.schema != schema:
             found = self._tables[schema.name] = StoredTable(self._connection, _NO_NUMBER, schema)
         return found
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from comity.sdk import lint_rules as rules
+from comity.sdk.lint_calls import recursive_functions
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _VIEWS = ("items", "keys")
@@ -45,6 +46,8 @@ def findings_in(source: str, path: str, package: str, depth: int = 0) -> list[Fi
         return [Finding(path, error.lineno or 1, "syntax", error.msg)]
     linter = _Linter(package, depth)
     linter.visit(tree)
+    for function in recursive_functions(tree):
+        linter.refuse(function, "recursion", rules.RECURSION)
     found = [Finding(path, line, rule, instead) for line, rule, instead in linter.found]
     return sorted(dict.fromkeys(found))
 

@@ -79,6 +79,9 @@ CATCH = (
 )
 ASSERT = "python -O removes it: use require(condition, refusal)"
 ENDLESS = "a block waits for it: loop over range(n), or over rows with a limit"
+RECURSION = (
+    "how deep Python may recurse differs between nodes: write a loop over a list with a bound"
+)
 ASYNC = "an action runs to its end at once: write a plain function"
 FORMAT = "follows the locale: leave the n out"
 DELETER = "runs when memory is freed, at another moment on each node: do it in the action"

@@ -4,6 +4,8 @@ Invariant: names reach SQL through ``quote`` alone; every table is STRICT, and u
 no order of writes within a block can offend an index.
 """
 
+from collections.abc import Sequence
+
 from comity.model.column import ColumnType
 from comity.model.schema import Index, TableSchema
 
@@ -61,7 +63,7 @@ def create(schema: TableSchema) -> list[str]:
         quote(column.name)
         + " "
         + column_sql(column.type)
-        + (" NOT NULL" if column.required else "")
+        + (" NOT NULL" if column.name in schema.key else "")  # other columns may be retired
         for column in schema.columns
     ]
     system = (["_owner BLOB NOT NULL"] if schema.is_owned else []) + (
@@ -80,7 +82,7 @@ def create(schema: TableSchema) -> list[str]:
     past += ["_owner BLOB"] * schema.is_owned + ["_salt BLOB"] * schema.is_salted
     past += ["_from INTEGER NOT NULL", "_to INTEGER NOT NULL"]
     history = quote(history_name(schema))
-    index_name = quote(history_name(schema) + "_key")
+    index_name = quote(history_name(schema) + "__key")
     return [
         *statements,
         "CREATE TABLE " + history + "(" + ", ".join(past) + ") STRICT",
@@ -91,58 +93,49 @@ def create(schema: TableSchema) -> list[str]:
 def create_index(schema: TableSchema, index: Index) -> str:
     """Return the statement that makes one declared index."""
     columns = ", ".join(quote(name) for name in index.columns)
-    name = quote(schema.name + "__i_" + index.name)
+    name = quote(schema.name + "__i__" + index.name)
     return "CREATE INDEX " + name + " ON " + quote(schema.name) + "(" + columns + ")"
 
 
 def alter(old: TableSchema, new: TableSchema) -> list[str]:
     """Return the statements that lead from one version to its successor: renamed and appended columns."""
-    tables = [old.name] + ([history_name(old)] if old.history != "none" else [])
-    statements = []
-    for before, after in zip(old.columns, new.columns, strict=False):
-        if before.name != after.name:
-            statements += [
-                "ALTER TABLE "
-                + quote(table)
-                + " RENAME COLUMN "
-                + quote(before.name)
-                + " TO "
-                + quote(after.name)
-                for table in tables
-            ]
+    tables = _tables(old)
+    names = [
+        (before.name, after.name) for before, after in zip(old.columns, new.columns, strict=False)
+    ]
+    statements = [statement for table in tables for statement in _rename(table, names)]
     for column in new.columns[len(old.columns) :]:
-        statements += [
-            "ALTER TABLE "
-            + quote(table)
-            + " ADD COLUMN "
-            + quote(column.name)
-            + " "
-            + column_sql(column.type)
-            for table in tables
-        ]
+        added = quote(column.name) + " " + column_sql(column.type)
+        statements += ["ALTER TABLE " + quote(table) + " ADD COLUMN " + added for table in tables]
     return statements
 
 
 def take_back(old: TableSchema, new: TableSchema) -> list[str]:
     """Return the statements that lead back from ``new`` to ``old``, undoing ``alter``."""
-    tables = [old.name] + ([history_name(old)] if old.history != "none" else [])
+    tables = _tables(old)
     statements = []
     for column in new.columns[len(old.columns) :]:
+        dropped = quote(column.name)
         statements += [
-            "ALTER TABLE " + quote(table) + " DROP COLUMN " + quote(column.name) for table in tables
+            "ALTER TABLE " + quote(table) + " DROP COLUMN " + dropped for table in tables
         ]
-    for before, after in zip(old.columns, new.columns, strict=False):
-        if before.name != after.name:
-            statements += [
-                "ALTER TABLE "
-                + quote(table)
-                + " RENAME COLUMN "
-                + quote(after.name)
-                + " TO "
-                + quote(before.name)
-                for table in tables
-            ]
-    return statements
+    names = [
+        (after.name, before.name) for before, after in zip(old.columns, new.columns, strict=False)
+    ]
+    return statements + [statement for table in tables for statement in _rename(table, names)]
+
+
+def _tables(schema: TableSchema) -> list[str]:
+    return [schema.name] + ([history_name(schema)] if schema.history != "none" else [])
+
+
+def _rename(table: str, names: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the statements that rename columns by ordinal, over names of no column: two columns may swap theirs."""
+    changed = [(at, old, new) for at, (old, new) in enumerate(names) if old != new]
+    steps = [(old, "_r" + str(at)) for at, old, _ in changed]
+    steps += [("_r" + str(at), new) for at, _, new in changed]
+    head = "ALTER TABLE " + quote(table) + " RENAME COLUMN "
+    return [head + quote(old) + " TO " + quote(new) for old, new in steps]
 
 
 def column_sql(type_: ColumnType) -> str:

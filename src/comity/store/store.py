@@ -318,6 +318,8 @@ def _connect(path: str, flags: int, vfs: str | None) -> apsw.Connection:
 def _set_pragmas(connection: apsw.Connection, *, is_file: bool) -> None:
     """Set and read back what durability and strictness rest on; one PRAGMA a call, or SQLite stops at the first row."""
     connection.set_busy_timeout(_BUSY_MS)
+    for words in (apsw.SQLITE_DBCONFIG_DQS_DML, apsw.SQLITE_DBCONFIG_DQS_DDL):
+        connection.config(words, 0)  # a name that is no column must not be read as text
     wanted: list[tuple[str, object]] = [
         ("PRAGMA synchronous = FULL", 2),
         ("PRAGMA trusted_schema = OFF", 0),

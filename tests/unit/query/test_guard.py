@@ -176,7 +176,7 @@ def test_a_view_reads_by_key_at_every_height(process: QueryProcess) -> None:
         words = " ".join(str(row[-1]) for row in plan.rows)
         assert "SCAN" not in words
         assert "USING PRIMARY KEY" in words
-        assert ("prices__h_key" in words) == (height is not None)
+        assert ("prices__h__key" in words) == (height is not None)
 
 
 def test_one_statement_at_a_time(process: QueryProcess) -> None:

@@ -254,3 +254,21 @@ def test_every_builtin_and_method_that_is_named_is_caught() -> None:
         assert _rules(_in_action(f"try: pass\n    except {name}: pass")) == []
     for name in lint_rules.MUTATORS:
         assert _rules(f"X = []\ndef act(): X.{name}(1)") == ["state"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(n):\n    return f(n - 1)",
+        "def f(n):\n    return g(n)\ndef g(n):\n    return f(n)",
+        "class A:\n    def f(self):\n        return self.f()",
+    ],
+)
+def test_recursion_is_refused(source: str) -> None:
+    """How deep a function may call itself differs between nodes, also by way of another one."""
+    assert dict.fromkeys(_rules(source)) == {"recursion": None}
+
+
+def test_functions_that_call_others_pass() -> None:
+    """A chain of calls that ends is fine."""
+    assert _rules("def f(n):\n    return g(n)\ndef g(n):\n    return n") == []

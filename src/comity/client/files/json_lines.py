@@ -77,7 +77,13 @@ def to_cells(text: str) -> Cells:
         raise Malformed("arrays or objects inside one another") from error
     if not isinstance(value, dict):
         raise Malformed('not a JSON object, such as {"code": "A1"}')
+    if any("\ud800" <= character <= "\udfff" for character in _texts(value)):
+        raise Malformed("half of a character (a lone surrogate) is not text")
     return {key: _cell(key, item) for key, item in value.items()}
+
+
+def _texts(cells: dict[str, object]) -> str:
+    return "".join([*cells, *(item for item in cells.values() if isinstance(item, str))])
 
 
 def _cell(key: str, value: object) -> str | None:

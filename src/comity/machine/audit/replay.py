@@ -166,6 +166,8 @@ class Replay:
             problems.append(f"names another app hash than block {height - 1} has")
         if link.time_ns <= store.time_ns:
             problems.append("has a time that is not after the block before")
+        if link.misbehaviour and len(self._machine.genesis.nodes) == 1:
+            problems.append("reports misbehaviour, which a single node cannot see")
         if link.proposer not in [key_id(node.public_key) for node in self._machine.genesis.nodes]:
             problems.append("names a proposer that is no node of the genesis")
         if problems:
