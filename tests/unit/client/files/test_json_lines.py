@@ -1,9 +1,12 @@
 """JSON Lines are read without ever making a binary fraction."""
 
+import pytest
+
 from comity.client.files.inference import infer
-from comity.client.files.json_lines import JsonLinesFile
+from comity.client.files.json_lines import JsonLinesFile, to_cells
 from comity.client.files.rejects import Rejects
 from comity.client.files.row_file import rows_of
+from comity.errors import Malformed
 
 
 def test_numbers_keep_their_digits() -> None:
@@ -48,3 +51,11 @@ def test_types_come_from_the_texts() -> None:
     inference = infer(file)
     assert [column.type.kind for column in inference.columns] == ["integer", "decimal", "text"]
     assert inference.description == "utf-8, JSON lines"
+
+
+def test_half_a_character_is_no_text() -> None:
+    """A lone surrogate, which JSON can write and UTF-8 cannot, is refused where the line is read."""
+    for line in ('{"k": "\\ud800"}', '{"\\udfff": "x"}'):
+        with pytest.raises(Malformed, match="lone surrogate"):
+            to_cells(line)
+    assert to_cells('{"k": "\\ud83d\\ude00"}') == {"k": "\U0001f600"}
