@@ -319,7 +319,10 @@ def test_it_runs_where_comity_is_not(verify_python: Path, tmp_path: Path) -> Non
         ran = _run(verify_python, FOLDER / f"{name}.cbor", "--genesis", genesis)
         word, _, text = ran.stdout.partition(", ")
         assert (ran.returncode, word, ran.stderr) == (0, "valid", "")
-        assert json.loads(text.partition("\n")[2]) == {**VERDICTS[name], "anchors": ["genesis"]}
+        *rows, said = map(json.loads, text.splitlines()[1:])  # a row a line, then the rest
+        if "rows" in VERDICTS[name]["claim"]:
+            said["claim"]["rows"] = rows
+        assert said == {**VERDICTS[name], "anchors": ["genesis"]}
     held = ("--checkpoint", FOLDER / "held.checkpoint")
     good = FOLDER / "row-checkpoint-same.cbor"
     assert _run(verify_python, good, "--genesis", FOLDER / "genesis.cbor", *held).returncode == 0
