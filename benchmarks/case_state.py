@@ -130,7 +130,7 @@ def disk(bench: Bench) -> Iterator[Result]:
     after, tables_after = _size(ledger)
     grown = {name: tables_after[name] - tables_before.get(name, 0) for name in tables_after}
     changes = 2 * size * blocks
-    history = grown[ACCOUNTS + "__h"] + grown[ACCOUNTS + "__h_key"]
+    history = grown[ACCOUNTS + "__h"] + grown[ACCOUNTS + "__h__key"]
     detail: dict[str, float | str] = {
         name: round(grew / size / blocks, 1)
         for name, grew in sorted(grown.items(), key=lambda item: -item[1])[:8]
