@@ -12,9 +12,8 @@ import click
 from comity.cli import problems
 from comity.cli.group import Command
 from comity.cli.session import Session, current
-from comity.client.checkpoints import log_key, open_held
-from comity.errors import ConfigError, Unavailable
-from comity.limits import NOTE_BYTES_MAX
+from comity.client.checkpoints import log_key, open_held, read_held
+from comity.errors import Unavailable
 from comity.machine.audit.audit import Held
 from comity.machine.audit.audit import audit as run_audit
 from comity.machine.audit.report import Finding, Report
@@ -65,11 +64,7 @@ def audit(ctx: click.Context, checkpoint: Path | None) -> None:
 
 def _held(session: Session, path: Path) -> Held:
     genesis = session.transport().genesis
-    try:
-        with path.open("rb") as file:
-            data = file.read(NOTE_BYTES_MAX + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
+    data = read_held(path)
     checkpoint = open_held(data, genesis, [log_key(genesis, node) for node in genesis.nodes])
     return Held(checkpoint.size, checkpoint.root)
 

@@ -16,7 +16,7 @@ from comity.cli.checkpoint import signed_head
 from comity.cli.group import Command
 from comity.cli.row import key_from
 from comity.cli.session import current
-from comity.client.checkpoints import origin_of
+from comity.client.checkpoints import origin_of, read_held
 from comity.crypto.cose_receipt import INCLUSION, Proof, ReceiptClaims
 from comity.crypto.tlog_proof import TlogProof
 from comity.errors import ConfigError, Malformed, QueryError
@@ -96,7 +96,7 @@ def prove(
         data = _log_proof(transport, wanted, is_cose=is_cose)
         what, height = "transaction in the log", transport.tip().height
     else:
-        note = None if checkpoint is None else checkpoint.read_bytes()
+        note = None if checkpoint is None else read_held(checkpoint)
         with transport.connection:  # one snapshot
             store = Store.over(transport.connection, str(transport.folder.database))
             prover = Prover(store, transport.genesis, at, note)

@@ -51,7 +51,6 @@ from comity.store.tree import Tree
 _CHAIN = "comity_chain"
 _CHAIN_KEY = (0,)
 _KEY = "comity_key"
-_KEY_AT = 2  # of the public key in a stored row
 
 
 class ProvedTable(Protocol):

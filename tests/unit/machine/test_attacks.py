@@ -2,12 +2,18 @@
 
 from typing import Annotated
 
+import msgspec
 import pytest
 
 from comity.apps.tables import actions as tables
-from comity.errors import ConfigError, Malformed
+from comity.errors import BlockRejected, ConfigError, Malformed
+from comity.machine.machine import Machine
+from comity.model.block import Link
+from comity.model.schema import Index
 from comity.sdk import App, BadSchema, Context, Integer, Many, Row, Text
-from comity.testing import Ledger
+from comity.store import ddl
+from comity.store.store import Store
+from comity.testing import Ledger, call
 
 Number = Annotated[int, Integer(0, 10**9)]
 
@@ -103,7 +109,10 @@ def fill(
 def test_an_action_owns_its_arguments() -> None:
     """A transaction that waits for the next block is executed there with the arguments that were signed."""
     ledger = Ledger(greedy, founders=["anna"])
-    transactions = [ledger.transaction("anna", [_call(start)]) for start in (0, 100_000, 200_000)]
+    starts = (0, 100_000, 200_000)
+    transactions = [
+        ledger.transaction("anna", [call(fill, start, 9_000, [1, 2, 3])]) for start in starts
+    ]
     now_ns = ledger.time_ns
     results = []
     waiting = [ledger.machine.check(data, now_ns) for data in transactions]
@@ -118,7 +127,29 @@ def test_an_action_owns_its_arguments() -> None:
     assert results == [(3,), (3,), (3,)]
 
 
-def _call(start: int) -> object:
-    from comity.testing import call  # noqa: PLC0415 - beside its only use
+def test_a_decided_block_keeps_the_interval() -> None:
+    """The block interval is a rule of the ledger, so it is checked also where nobody voted before."""
+    ledger = Ledger(greedy, founders=["anna"])
+    ledger.run(fill, "anna", 0, 1, [7])
+    genesis = msgspec.structs.replace(ledger.genesis, block_interval_s=3_600)
+    machine = Machine(Store.in_memory(), genesis, {"greedy": greedy.declaration})
+    machine.start()
+    machine.commit()
+    first = Link(height=1, app_hash=genesis.hash, time_ns=genesis.time_ns + 1, proposer=bytes(20))
+    misbehaved = msgspec.structs.replace(first, misbehaviour=("seen",))
+    machine.finalize([misbehaved.encode()])
+    machine.commit()
+    early = msgspec.structs.replace(
+        first, height=2, app_hash=machine.store.app_hash, time_ns=first.time_ns + 1
+    )
+    with pytest.raises(BlockRejected) as refused:
+        machine.finalize([early.encode()])
+    assert refused.value.code == "too-early"
 
-    return call(fill, start, 9_000, [1, 2, 3])
+
+def test_no_table_can_have_the_name_of_an_index() -> None:
+    """What SQLite makes beside a table has two double underscores; names of tables have at most one."""
+    schema = greedy.declaration.tables[Item]
+    indexed = msgspec.structs.replace(schema, indexes=(Index(name="name", columns=("name",)),))
+    made = [statement.split('"')[1] for statement in ddl.create(indexed)]
+    assert [name.count("__") for name in made] == [1, 3, 2, 3]
