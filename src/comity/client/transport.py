@@ -10,28 +10,25 @@ import msgspec
 
 from comity.model.column import ColumnValue
 from comity.model.genesis import Genesis
+from comity.model.outcome import NotOrdered, Ordered
 from comity.model.receipt import Receipt
 from comity.model.schema import TableSchema
 
+__all__ = [  # two records of the model among them, as every transport answers with them
+    "Explanation",
+    "LiveRow",
+    "NotOrdered",
+    "Ordered",
+    "Parameter",
+    "Parameters",
+    "SqlAnswer",
+    "SqlColumn",
+    "Tip",
+    "Transport",
+]
+
 Parameter: TypeAlias = int | float | str | bytes | None
 Parameters: TypeAlias = Sequence[Parameter] | Mapping[str, Parameter]
-
-
-class Ordered(msgspec.Struct, frozen=True, kw_only=True):
-    """A transaction that a block holds: where, and what became of it."""
-
-    identifier: bytes
-    height: int
-    position: int
-    receipt: Receipt
-
-
-class NotOrdered(msgspec.Struct, frozen=True, kw_only=True):
-    """A transaction that no block holds, and why; ``waits`` when trying again unchanged may help."""
-
-    code: str
-    message: str
-    waits: bool = False
 
 
 class Tip(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,33 +6,21 @@ Invariant: an engine decides order and time; what a transaction does is the mach
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
+from comity.model.outcome import NotOrdered, Ordered
 
-from comity.model.receipt import Receipt
-
-
-class Ordered(msgspec.Struct, frozen=True, kw_only=True):
-    """A transaction that a block holds: where, and what became of it."""
-
-    identifier: bytes
-    height: int
-    position: int
-    receipt: Receipt
-
-
-class NotOrdered(msgspec.Struct, frozen=True, kw_only=True):
-    """A transaction that no block holds, and why; ``waits`` when trying again unchanged may help."""
-
-    code: str
-    message: str
-    waits: bool = False
+__all__ = ["Engine", "NotOrdered", "Ordered"]
 
 
 class Engine(Protocol):
     """Orders transactions and tells what became of them."""
 
     def submit(self, transactions: Sequence[bytes]) -> list[Ordered | NotOrdered]:
-        """Have signed transactions ordered; return one answer each, in the same order, once they are final."""
+        """Have signed transactions ordered; return one answer each, in the same order, once they are final.
+
+        An answer of a block that was committed is never lost: an engine that cannot go on in a later block (a full
+        disk, say) answers what it settled with ``Ordered``, and the rest with ``NotOrdered(code="unavailable",
+        waits=True)``, whose message is the fault's. Raises: Unavailable, only when it settled nothing.
+        """
 
     def run_due(self) -> int:
         """Make the blocks that timers need now; return how many."""
