@@ -184,6 +184,34 @@ QUERY_FRAME_BYTES = (
 )  # rows go from the query process to its parent in pieces of about this
 ROW_VERSIONS_MAX = 1_000  # of one row, in its history; the newest
 
+# --- one node's settings: what comity.toml may hold, not consensus ---
+CONFIG_BYTES_MAX = 64 << 10  # of the whole file
+CONFIG_TEXT_CHARS_MAX = 255  # of one value; the longest name of a host has 253 (RFC 1035)
+NODE_PORT = 7_080
+PORT_MAX = 65_535
+CONNECTIONS = 2_000  # open at once; each idle one costs some kilobytes
+CONNECTIONS_MAX = 60_000
+STREAMS = 500  # event streams open at once
+REQUEST_BYTES = 8 << 20  # body of one request: 4 MiB of transactions, or 500 rows
+REQUEST_BYTES_MAX = 64 << 20
+REQUEST_TIME_MS = 30_000  # from a request's first byte to its last
+SUBMIT_TIME_MS = 10_000  # that an answer waits for finality before it says "unknown yet"
+WAIT_MS_MAX = 600_000  # of any time that a setting gives
+BATCH_WAIT_MS = 2  # a block closes when nothing more arrived for so long
+BATCH_WAIT_MS_MAX = 1_000
+BLOCK_TRANSACTIONS = 1_000  # that this node puts into one block; it closes when it has them
+BLOCK_TRANSACTIONS_MAX = 10_000
+IN_FLIGHT_TRANSACTIONS = 4_000  # accepted and not yet final; beyond: busy, retry later
+IN_FLIGHT_TRANSACTIONS_MAX = 100_000
+IN_FLIGHT_BYTES = 64 << 20  # the same transactions, their bytes together
+IN_FLIGHT_BYTES_MAX = 1 << 30
+QUERY_PROCESSES = 1  # that answer queries beside the one that makes blocks
+QUERY_PROCESSES_MAX = 32
+QUERIES_WAITING = 32  # beyond: busy, retry later
+QUERIES_WAITING_MAX = 1_000
+SNAPSHOT_AGE_MS = 30_000  # a reader may hold one snapshot so long: the WAL grows meanwhile
+WAL_PAGES_SETTING_MAX = 1 << 20  # 4 GiB
+
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
     raise ValueError("chain id would exceed the engine's 50 characters")
 if ROWS_TOUCHED_PER_TRANSACTION_MAX > ROWS_WRITTEN_PER_BLOCK_MAX:
@@ -194,3 +222,7 @@ if QUERY_VALUE_BYTES_MAX < 2 * TRANSACTION_BYTES_MAX:
     raise ValueError("a stored row could exceed what a query may read")
 if QUERY_PROCESS_BYTES < 4 * QUERY_HEAP_BYTES:
     raise ValueError("a query's heap would not fit into its process")
+if SNAPSHOT_AGE_MS < QUERY_TIME_MS:
+    raise ValueError("a snapshot would end before a query that it serves")
+if IN_FLIGHT_BYTES < BLOCK_BYTES_MAX or REQUEST_BYTES < TRANSACTION_BYTES_MAX:
+    raise ValueError("a node could not take what the ledger permits")
