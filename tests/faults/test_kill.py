@@ -1,61 +1,104 @@
-"""Real processes that are killed at any moment (P18): the file is at one block exactly, and nothing told is lost."""
+"""Imports that are killed at any moment (P18): the file is at one block exactly, and nothing told is lost."""
 
-import signal
-import subprocess
-import sys
-import time
+from collections import Counter
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from comity.node.local import LocalLedger
-from tests.faults import importer
-from tests.simulation.inspection import inspect
+from comity.cli.main import run
+from tests.faults.killed_import import BATCH_ROWS, ROWS, Left, Target, acknowledged
+from tests.simulation.inspection import Wrong, need
 
-ROOT = Path(__file__).parents[2]
 KILLS = 25
+FILES_MAX = 12
+STAGES = ("before its first block", "between its blocks", "after its last block")
+KILLS_PER_STAGE = 3  # at least, or the moments are no sample of the command's life
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder with a ledger and its founder's key."""
+    monkeypatch.setenv("COMITY_PASSPHRASE", "open sesame")
+    assert run(["init", str(tmp_path / "ledger"), "--name", "killed", "-q"]) == 0
+    return tmp_path
 
 
 @pytest.mark.slow
-def test_a_killed_import_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """25 real kill -9: one block exactly, each acknowledged id has exactly one receipt, where it was said to be."""
-    importer.make(tmp_path)
-    random = Random(25)
-    heights = []
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.importer", str(tmp_path)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(random.uniform(0, 0.25))
-        process.send_signal(signal.SIGKILL)
-        _, errors = process.communicate()
-        assert (process.returncode, errors) == (-signal.SIGKILL, "")
-        heights.append(look(tmp_path))
-    assert heights == sorted(heights)
-    assert heights[-1] > KILLS
+def test_a_killed_import_loses_nothing_that_was_acknowledged(folder: Path) -> None:
+    """25 real kill -9: one block exactly, each acknowledged id has one receipt, no row is lost or there twice."""
+    random, stages = Random(25), Counter[str]()
+    for number in range(FILES_MAX):
+        target = Target(folder, f"file_{number}", is_numbered=number % 2 == 0)
+        left = target.look()
+        for aim in [*random.sample(("start", "block", "block"), 3), "answer"]:
+            journaled = target.journaled()
+            was_alive = target.kill(aim, random)
+            stages["within a commit"] += target.is_within_commit()
+            now = target.look()
+            compare(left, now, acknowledged(journaled, target.journaled()))
+            stages[stage(left, now)] += was_alive
+            left = now
+        finish(target, left)
+        if sum(stages[name] for name in STAGES) >= KILLS and stages["within a commit"]:
+            break
+    assert run(["audit", "--node", str(folder / "ledger")]) == 0
+    assert min(stages[name] for name in STAGES) >= KILLS_PER_STAGE, stages
+    assert sum(stages[name] for name in STAGES) >= KILLS, stages
 
 
-def look(folder: Path) -> int:
-    """Check the ledger as it was left; return its height."""
-    told = {}
-    for line in (folder / "acknowledged").read_text().splitlines():
-        identifier, height, position = line.split()
-        place = (int(height), int(position))
-        assert told.setdefault(bytes.fromhex(identifier), place) == place
-    with LocalLedger.open(folder / "ledger") as ledger:
-        inspect(ledger.store, ledger.genesis.hash)
-        run = ledger.store.connection.execute
-        for identifier, (height, position) in told.items():
-            sql = "SELECT height, position FROM comity_transaction WHERE id = ?"
-            assert run(sql, (identifier,)).fetchall() == [(height, position)]
-            found = ledger.machine.receipt(identifier)
-            assert found is not None
-            assert found[2].is_ok
-        count = run("SELECT count(*) FROM comity_transaction WHERE id IS NOT NULL").fetchone()[0]
-        rows = run(f"SELECT count(*), max(id) FROM {importer.TABLE}").fetchone()
-        assert rows == ((count - 1) * importer.ROWS, (count - 1) * importer.ROWS)
-        return ledger.store.height
+@pytest.mark.slow
+def test_rows_that_are_there_twice_are_seen(folder: Path) -> None:
+    """Canary: an import that forgets what it sent before it was killed."""
+    target = Target(folder, "file", is_numbered=True)
+    while not (left := target.look()).rows:
+        target.kill("block", Random(len(left.places)))
+    for journal in (target.node / "imports").iterdir():
+        journal.unlink()
+    with pytest.raises(Wrong):
+        finish(target, left)
+
+
+def test_what_is_lost_is_seen() -> None:
+    """Canaries: a block, a transaction, a row, an acknowledged id that is gone, half a batch; who was told what."""
+    rows = [(at, "x") for at in range(BATCH_ROWS)]
+    whole = Left(height=3, places={b"a": (3, 9)}, succeeded=frozenset([b"a"]), rows=rows)
+    compare(whole, whole, [b"a"])
+    for less, told in (
+        (Left(2, whole.places, whole.succeeded, rows), []),
+        (Left(3, {b"a": (3, 8)}, whole.succeeded, rows), []),
+        (Left(3, whole.places, whole.succeeded, [(0, "x"), *rows[:-1]]), []),
+        (Left(3, whole.places, whole.succeeded, [*rows, (0, "y")]), []),
+        (whole, [b"a", b"b"]),
+    ):
+        with pytest.raises(Wrong):
+            compare(whole, less, told)
+    ids = [bytes([at]) for at in range(20)]
+    assert acknowledged(ids, ids) == []
+    assert acknowledged(ids[:2], ids[:10]) == ids[:2]
+    assert acknowledged(ids[:2], ids[:11]) == ids[:10]
+
+
+def compare(before: Left, now: Left, told: list[bytes]) -> None:
+    """Compare a ledger with what it was before a kill, and with what was acknowledged. Raises: Wrong."""
+    need(now.height >= before.height, "a block is gone")
+    need(before.places.items() <= now.places.items(), "a transaction is gone or has moved")
+    need(now.succeeded.issuperset(told), "an acknowledged id has no receipt")
+    need(not Counter(before.rows) - Counter(now.rows), "a row is gone")
+    need(len(now.rows) % BATCH_ROWS == 0, "a part of a batch is there")
+
+
+def finish(target: Target, left: Left) -> None:
+    """Run the import once more, to its end: exactly the rows of the file are there. Raises: Wrong."""
+    said = target.finish()
+    need((said["same"], said["added"]) == (len(left.rows), ROWS - len(left.rows)), said)
+    now = target.look()
+    compare(left, now, target.journaled())
+    need(sorted(now.rows) == sorted(target.rows), "other rows than the file's")
+
+
+def stage(before: Left, now: Left) -> str:
+    """Return where in the import the kill came."""
+    if len(now.rows) == ROWS:
+        return STAGES[2]
+    return STAGES[0] if now.height == before.height else STAGES[1]
