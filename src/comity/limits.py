@@ -125,6 +125,8 @@ BUNDLE_BYTES_MAX = (
 )  # a transaction with its receipt needs 5 MiB, a genesis or a schema list 1 MiB each
 BUNDLE_DEPTH_MAX = 8  # arrays and maps inside one another; 5 are used
 BUNDLE_ROWS_MAX = 10_000  # rows of a proved range
+VERIFY_ROWS_SHOWN_MAX = 50  # of a proved range, on a terminal; --json gives all
+VERIFY_CELL_CHARS_SHOWN_MAX = 60  # of a cell of such a row
 PAST_PROOF_ROWS_MAX = (
     1_000_000  # rows of a table whose tree is rebuilt to prove an older height; about 15 s
 )
@@ -211,6 +213,31 @@ QUERIES_WAITING = 32  # beyond: busy, retry later
 QUERIES_WAITING_MAX = 1_000
 SNAPSHOT_AGE_MS = 30_000  # a reader may hold one snapshot so long: the WAL grows meanwhile
 WAL_PAGES_SETTING_MAX = 1 << 20  # 4 GiB
+
+# --- one node's metrics and log, not consensus ---
+METRIC_SERIES_MAX = 1_000  # of one metric; what is beyond is counted under "other"
+LOG_VALUE_CHARS_MAX = 300  # of one field of a line; the rest is cut off
+REQUEST_ID_CHARS_MAX = 64  # that a caller may give; a longer one is replaced
+
+# --- one node's health, not consensus: beyond these it says that something is wrong ---
+DISK_FREE_BYTES_MIN = 256 << 20  # left on the ledger's disk: the WAL alone may take 128 MiB
+CLOCK_BEHIND_NS_MAX = 5 * 10**9  # the last block's time ahead of this machine's clock
+COMMIT_WAIT_MS_MAX = 10_000  # that the oldest transaction in flight waits for its block
+
+# --- reads that a node answers, not consensus: pages, tokens, and the processes behind them ---
+READ_ROWS_DEFAULT = 100  # of a page, where nothing is asked
+READ_ROWS_MAX = 1_000  # of a page; who asks for more is refused, never cut
+READ_BODY_BYTES_MAX = 4 << 20  # a page ends here, with a token that leads on
+READ_FILTERS_MAX = 20  # conditions of one page
+READ_TEXT_CHARS_MAX = 4_000  # of one filter, key or token in an address
+READ_HISTORY_TAIL_MAX = 20_000  # versions sorted for a page of an older height; beyond: by key
+READ_PROCESSES_QUICK = 2  # answer rows, pages, blocks, the log and changes
+READ_PROCESSES_SLOW = 2  # answer SQL, views, differences and proofs
+READ_WAITING_MAX = 200  # reads that wait for a process, of each kind; beyond: busy
+READ_WAIT_MS_MAX = 5_000  # that a read waits for a process; beyond: busy
+READ_RETRY_AFTER_S = 1  # what "busy" asks for
+CHANGES_MAX = 500  # row changes, or blocks, of one answer of the feed
+CHANGES_UNDO_KEYS_MAX = 2_000  # keys looked up one by one; beyond: one pass over the table
 
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
     raise ValueError("chain id would exceed the engine's 50 characters")
