@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from comity.cli.group import Command
+from comity.cli.output_file import check_output, output_options, write_output
 from comity.cli.session import current
 from comity.client.checkpoints import origin_of
 from comity.crypto.checkpoint import Checkpoint
@@ -24,13 +25,15 @@ from comity.node.transport import LocalTransport
     comity audit --checkpoint held-by-bo.checkpoint
     """,
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to.")
-def checkpoint(output: Path | None) -> None:
+@output_options()
+def checkpoint(output: Path | None, force: bool) -> None:
     """Write the log's origin, size and root, signed by this node.
 
     Whoever holds it can show later that history was rewritten: comity audit --checkpoint FILE.
     """
     session = current()
+    if output is not None:
+        check_output(output, force=force)
     transport = session.transport()
     note = signed_head(transport)
     height, size = transport.tip().height, transport.log().size
@@ -40,7 +43,7 @@ def checkpoint(output: Path | None) -> None:
         return
     text = note.to_bytes().decode()
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        write_output(output, note.to_bytes())
         session.out.words(f"wrote {output}: {words}")
     if session.is_json:
         session.out.data("", {"checkpoint": text, "height": height, "size": size})

@@ -4,7 +4,7 @@ Invariant: the 24 words are shown by ``export`` alone, on standard output, and a
 """
 
 import sys
-from typing import TextIO
+from pathlib import Path
 
 import click
 
@@ -14,6 +14,7 @@ from comity.cli.output import table
 from comity.cli.session import current
 from comity.client import key_file, keystore
 from comity.client.keystore import KeyInfo
+from comity.client.plain_file import read_plain
 from comity.client.secret import Secret, sealed
 from comity.errors import ConfigError
 from comity.limits import WORDS_TEXT_CHARS_MAX
@@ -98,9 +99,14 @@ def export(name: str) -> None:
     """,
 )
 @click.argument("name")
-@click.option("--words-file", type=click.File("r"), metavar="FILE", help="Holds the 24 words.")
+@click.option(
+    "--words-file",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Holds the 24 words; - reads them from standard input.",
+)
 @sealed
-def import_(name: str, words_file: TextIO | None) -> None:
+def import_(name: str, words_file: Path | None) -> None:
     """Store the key that 24 words restore, as NAME."""
     session = current()
     key_file.path_of(session.keys, name)
@@ -176,9 +182,9 @@ def _named(keys: object, name: str) -> KeyInfo:
 
 
 @sealed
-def _phrase(words_file: TextIO | None) -> Secret:
-    if words_file is not None:
-        return Secret.from_text(words_file.read(WORDS_TEXT_CHARS_MAX + 1))
-    if sys.stdin.isatty():
+def _phrase(words_file: Path | None) -> Secret:
+    if words_file is not None and words_file != Path("-"):
+        return Secret(read_plain(words_file, WORDS_TEXT_CHARS_MAX, "words file"))
+    if words_file is None and sys.stdin.isatty():
         return Secret.from_text(click.prompt("24 words", hide_input=True, err=True))
     return Secret.from_text(sys.stdin.read(WORDS_TEXT_CHARS_MAX + 1))

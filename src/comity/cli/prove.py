@@ -14,6 +14,7 @@ import msgspec
 from comity.cli import problems
 from comity.cli.checkpoint import signed_head
 from comity.cli.group import Command
+from comity.cli.output_file import check_output, output_options, write_output
 from comity.cli.row import key_from
 from comity.cli.session import current
 from comity.client.checkpoints import origin_of, read_held
@@ -41,6 +42,7 @@ class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
     words: tuple[str, ...]
     absent: bool
     is_range: bool
+    is_all: bool
     transaction: str | None
     since: int | None
 
@@ -52,6 +54,7 @@ class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
     comity prove suppliers MMM -o mmm.proof
     comity prove suppliers ZZZ --absent -o none.proof
     comity prove suppliers --range A B -o a-to-b.proof
+    comity prove suppliers --all -o suppliers.proof
     comity prove --transaction 8f21... -o change.proof
     comity prove --since 12 -o grown.proof
     """,
@@ -60,6 +63,7 @@ class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
 @click.argument("words", nargs=-1, metavar="[KEY]...")
 @click.option("--absent", is_flag=True, help="That there is no such row.")
 @click.option("--range", "is_range", is_flag=True, help="All rows between two keys: LOW HIGH.")
+@click.option("--all", "is_all", is_flag=True, help="All rows of the table, and how many.")
 @click.option("--transaction", metavar="ID", help="A transaction and its receipt.")
 @click.option("--since", type=int, metavar="HEIGHT", help="That the log only grew since then.")
 @click.option("--at", type=int, metavar="HEIGHT", help="As of this height; now by default.")
@@ -69,7 +73,7 @@ class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
     metavar="FILE",
     help="One that the reader holds, to connect the proof with.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
+@output_options(required=True)
 @click.option("--tlog-proof", "is_tlog", is_flag=True, help="A transaction, in C2SP's format.")
 @click.option("--cose", "is_cose", is_flag=True, help="A transaction, as a COSE receipt.")
 def prove(
@@ -77,20 +81,23 @@ def prove(
     words: tuple[str, ...],
     absent: bool,
     is_range: bool,
+    is_all: bool,
     transaction: str | None,
     since: int | None,
     at: int | None,
     checkpoint: Path | None,
     output: Path,
+    force: bool,
     is_tlog: bool,
     is_cose: bool,
 ) -> None:
     """Prove the row KEY of TABLE, and who wrote it; or what an option says."""
     session = current()
+    check_output(output, force=force)
     transport = session.transport()
     wanted = _Wanted(
-        table=table, words=words, absent=absent, is_range=is_range, transaction=transaction,
-        since=since,
+        table=table, words=words, absent=absent, is_range=is_range, is_all=is_all,
+        transaction=transaction, since=since,
     )  # fmt: skip
     if is_tlog or is_cose:
         data = _log_proof(transport, wanted, is_cose=is_cose)
@@ -102,7 +109,7 @@ def prove(
             prover = Prover(store, transport.genesis, at, note)
             data, what = _bundle(transport, prover, wanted).encode(), _words(wanted)
             height = prover.height
-    output.write_bytes(data)
+    write_output(output, data)
     session.out.data(
         f"wrote {output}: {what}, height {height}, {len(data):,} bytes",
         {"file": str(output), "height": height, "bytes": len(data)},
@@ -119,6 +126,10 @@ def _bundle(transport: LocalTransport, prover: Prover, wanted: _Wanted) -> Bundl
     if wanted.table is None:
         raise ConfigError("say what to prove: TABLE KEY, --transaction ID or --since HEIGHT")
     schema = transport.schema_ever(wanted.table)
+    if wanted.is_all:
+        if wanted.words or wanted.is_range or wanted.absent:
+            raise ConfigError(f"--all is of the whole table: leave out all but {wanted.table}")
+        return prover.range(wanted.table, (), ())
     if wanted.is_range:
         middle, odd = divmod(len(wanted.words), 2)
         if odd or not middle:
@@ -142,6 +153,8 @@ def _words(wanted: _Wanted) -> str:
         return f"transaction {wanted.transaction[:12]}"
     if wanted.since is not None:
         return f"the log since height {wanted.since}"
+    if wanted.is_all:
+        return f"all rows of {wanted.table}"
     kind = "no row" if wanted.absent else "rows" if wanted.is_range else "row"
     return f"{kind} {wanted.table}[{_shown(wanted.words)}]"
 

@@ -15,9 +15,10 @@ import msgspec
 
 from comity.cli.names import account_from
 from comity.client.files import values
+from comity.client.plain_file import read_plain
 from comity.client.transport import Transport
 from comity.errors import ConfigError, Malformed
-from comity.limits import ACCOUNT_ID_BYTES
+from comity.limits import ACCOUNT_ID_BYTES, TRANSACTION_BYTES_MAX
 from comity.model import account
 from comity.sdk.declaration import Function, Parameter
 from comity.sdk.row import Row
@@ -77,7 +78,9 @@ def _from_text(text: str, shape: Shape, transport: Transport) -> Any:
         return _scalar(text, shape, transport)
     if shape.kind == "value":
         return _loose(text)
-    document = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
+    document = (
+        read_plain(Path(text[1:]), TRANSACTION_BYTES_MAX) if text.startswith("@") else text.encode()
+    )
     return _from_json(_json(document), shape, transport)
 
 

@@ -5,6 +5,7 @@ with exit code 3.
 """
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -12,11 +13,20 @@ import click
 
 from comity.cli import problems
 from comity.cli.group import Command
+from comity.cli.output import table
 from comity.cli.session import Session, current
+from comity.client.checkpoints import read_held
+from comity.client.plain_file import read_plain
+from comity.client.verdict import Proved, ProvedRows, printable
 from comity.client.verify import verify as verify_bundle
 from comity.crypto.hashing import HASH_BYTES, sha256
 from comity.errors import ConfigError
-from comity.limits import BUNDLE_BYTES_MAX
+from comity.limits import (
+    BUNDLE_BYTES_MAX,
+    VERIFY_CELL_CHARS_SHOWN_MAX,
+    VERIFY_ROWS_SHOWN_MAX,
+)
+from comity.model.genesis import GENESIS_BYTES_MAX
 from comity.node.folder import GENESIS_FILE
 
 
@@ -26,10 +36,11 @@ from comity.node.folder import GENESIS_FILE
     examples="""
     comity verify mmm.proof
     comity verify mmm.proof --genesis ledger/genesis.cbor
+    comity verify a-to-b.proof --json
     comity verify mmm.proof --genesis 03c9846ac2467925... --checkpoint held.checkpoint
     """,
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option(
     "--genesis",
     metavar="HASH|FILE",
@@ -40,24 +51,56 @@ from comity.node.folder import GENESIS_FILE
 )
 @click.pass_context
 def verify(ctx: click.Context, file: Path, genesis: str | None, checkpoint: Path | None) -> None:
-    """Check the proof in FILE and say what it proves, since when and on whose word."""
+    """Check the proof in FILE (- reads it from standard input): what it proves, since when, on whose word.
+
+    Of many rows the first are shown; --json gives them all.
+    """
     session = current()
     verdict = verify_bundle(
         _read(file),
         genesis_hash=_genesis_hash(session, genesis),
-        checkpoint=None if checkpoint is None else _read(checkpoint),
+        checkpoint=None if checkpoint is None else read_held(checkpoint),
     )
-    session.out.data("\n".join(verdict.to_lines(time.time_ns())), json.loads(verdict.to_json()))
+    first, *rest = verdict.to_lines(time.time_ns())
+    lines = [first, *_row_lines(verdict.claim), *rest]
+    session.out.data("\n".join(lines), json.loads(verdict.to_json()))
     if not verdict.is_anchored:
         ctx.exit(problems.PROOF_FAILED)
+
+
+def _read(path: Path) -> bytes:
+    if path == Path("-"):
+        return sys.stdin.buffer.read(BUNDLE_BYTES_MAX + 1)
+    return read_plain(path, BUNDLE_BYTES_MAX)
+
+
+def _row_lines(claim: Proved) -> list[str]:
+    """Return the rows of a proved range as a table, at most ``VERIFY_ROWS_SHOWN_MAX`` of them."""
+    if not isinstance(claim, ProvedRows) or claim.is_one_key or not claim.rows:
+        return []
+    shown = claim.rows[:VERIFY_ROWS_SHOWN_MAX]
+    headings = [printable(cell.name) for cell in shown[0].cells]
+    cells = [[_cut(cell.to_text()) for cell in row.cells] for row in shown]
+    lines = [f"  {line}" for line in table(headings, cells).splitlines()]
+    if len(shown) < len(claim.rows):
+        lines.append(
+            f"  the first {len(shown):,} of {len(claim.rows):,} rows (VERIFY_ROWS_SHOWN_MAX);"
+            " all of them: --json"
+        )
+    return lines
+
+
+def _cut(text: str) -> str:
+    chars = VERIFY_CELL_CHARS_SHOWN_MAX
+    return text if len(text) <= chars else text[: chars - 1] + "…"
 
 
 def _genesis_hash(session: Session, given: str | None) -> bytes | None:
     if given is None:
         own = session.node / GENESIS_FILE
-        return sha256(own.read_bytes()) if own.exists() else None
-    if Path(given).is_file():
-        return sha256(_read(Path(given)))
+        return sha256(read_plain(own, GENESIS_BYTES_MAX)) if own.exists() else None
+    if Path(given).exists():
+        return sha256(read_plain(Path(given), GENESIS_BYTES_MAX))
     try:
         digest = bytes.fromhex(given)
     except ValueError:
@@ -65,12 +108,3 @@ def _genesis_hash(session: Session, given: str | None) -> bytes | None:
     if len(digest) != HASH_BYTES:
         raise ConfigError(f"--genesis {given!r}: neither a file nor 64 hex digits")
     return digest
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(BUNDLE_BYTES_MAX + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    return data

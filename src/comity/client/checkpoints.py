@@ -7,9 +7,10 @@ for another's. Source: C2SP tlog-checkpoint.
 from collections.abc import Sequence
 from pathlib import Path
 
+from comity.client.plain_file import read_plain
 from comity.crypto.checkpoint import Checkpoint, open_checkpoint
 from comity.crypto.notes import ED25519, VerifierKey
-from comity.errors import ConfigError, Malformed, ProofInvalid
+from comity.errors import Malformed, ProofInvalid
 from comity.limits import NOTE_BYTES_MAX
 from comity.model import bundle
 from comity.model.genesis import Genesis, GenesisNode
@@ -38,8 +39,4 @@ def open_held(data: bytes, genesis: Genesis, keys: Sequence[VerifierKey]) -> Che
 
 def read_held(path: Path) -> bytes:
     """Return a checkpoint file, at most one byte more of it than a checkpoint may have. Raises: ConfigError."""
-    try:
-        with path.open("rb") as file:
-            return file.read(NOTE_BYTES_MAX + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
+    return read_plain(path, NOTE_BYTES_MAX)

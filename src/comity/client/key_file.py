@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from comity.client.files.texts import shown
+from comity.client.plain_file import open_plain
 from comity.errors import ConfigError, Malformed
 from comity.limits import (
     KDF_MEMORY_BYTES_MAX,
@@ -113,17 +114,11 @@ def read(path: Path) -> KeyFile:
     """Read and check one key file.
 
     Raises:
-        ConfigError: missing, not a plain file, readable by others, or malformed.
+        ConfigError: missing, no regular file, readable by others, or malformed.
     """
-    try:
-        # Without O_NONBLOCK a named pipe would make us wait for ever.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            data = stream.read(KEY_FILE_BYTES_MAX + 1) if stat.S_ISREG(mode) else b""
-    except OSError as error:
-        raise ConfigError(f"key file {path}: {error.strerror}") from error
-    if not stat.S_ISREG(mode):
-        raise ConfigError(f"key file {path} is not a plain file")
+    with open_plain(path, "key file") as stream:
+        mode = os.fstat(stream.fileno()).st_mode
+        data = stream.read(KEY_FILE_BYTES_MAX + 1)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(
             f"key file {path} is open to other users (mode {stat.S_IMODE(mode):o}):"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from comity.client.plain_file import open_plain
 from comity.client.secret import Secret, sealed
 from comity.errors import ConfigError
 from comity.limits import PASSPHRASE_BYTES_MAX, PASSPHRASE_BYTES_MIN
@@ -76,11 +77,8 @@ def read_passphrase(source: PassphraseSource, purpose: str, *, is_new: bool = Fa
 
 def _from_file(path: Path) -> Secret:
     """Read the first line of a file."""
-    try:
-        with path.open("rb") as stream:
-            line = stream.readline(PASSPHRASE_BYTES_MAX + 2)
-    except OSError as error:
-        raise ConfigError(f"passphrase file {path}: {error.strerror}") from error
+    with open_plain(path, "passphrase file") as stream:
+        line = stream.readline(PASSPHRASE_BYTES_MAX + 2)
     return Secret(line.rstrip(b"\r\n"))
 
 

@@ -1,5 +1,6 @@
 """``comity prove`` and ``comity verify``: proofs that are checked without the ledger."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ CLAIMS = [
     ["people", "bo"],
     ["people", "zoe", "--absent"],
     ["people", "--range", "ana", "bz"],
+    ["people", "--all"],
     ["--since", "1"],
 ]
 
@@ -30,7 +32,7 @@ def people(comity: Comity) -> Comity:
 def prove(people: Comity, *words: str) -> Path:
     """Write a proof and return its file."""
     file = people.folder / "it.proof"
-    people("prove", *words, "-o", file)
+    people("prove", *words, "-o", file, "--force")
     return file
 
 
@@ -108,6 +110,7 @@ def test_a_transaction_is_proved_in_three_formats(people: Comity) -> None:
         (["people", "bo", "--absent"], "leave --absent out"),
         (["nosuch", "bo"], "nosuch"),
         (["people", "--range", "bo"], "two keys"),
+        (["people", "bo", "--all"], "leave out all but people"),
         (["--transaction", "xyz"], "hex"),
         (["--transaction", "00" * 32], "no transaction"),
         (["--cose", "people", "bo"], "--transaction"),
@@ -120,3 +123,57 @@ def test_what_cannot_be_proved_is_told(people: Comity, words: list[str], said: s
     file = people.folder / "none.proof"
     assert said in people("prove", *words, "-o", file, code=2).err
     assert not file.exists()
+
+
+def test_rows_of_a_proved_range_are_shown(people: Comity) -> None:
+    """Who checks a range sees its rows under their columns; one row is listed by column."""
+    said = people("verify", prove(people, "people", "--range", "ana", "bz")).out.splitlines()
+    assert "2 rows, all of people" in said[0]
+    shown = [line.split() for line in said[1:4]]
+    assert shown == [["name", "age", "city"], ["ana", "31", "Roma"], ["bo", "28", "Oslo"]]
+    said = people("verify", prove(people, "people", "--all")).out.splitlines()
+    assert ["cy", "44", "Lima"] in [line.split() for line in said]
+
+
+def test_many_rows_are_cut_on_a_terminal_and_whole_in_json(people: Comity) -> None:
+    """The first rows are shown with the count of all and the limit's name; long cells are cut visibly."""
+    lines = [f"k{number:03},{'x' * 100}\n" for number in range(60)]
+    people("import", people.write("many.csv", "key,note\n" + "".join(lines)), "-y")
+    file = prove(people, "many", "--all")
+    said = people("verify", file).out
+    assert "k049" in said
+    assert "k050" not in said
+    assert "the first 50 of 60 rows (VERIFY_ROWS_SHOWN_MAX)" in said
+    assert "x" * 60 not in said
+    assert "…" in said
+    assert len(people("verify", file, "--json").json["claim"]["rows"]) == 60
+
+
+def test_a_file_that_exists_is_kept(people: Comity) -> None:
+    """A proof or a checkpoint is evidence: it is replaced only with --force; exit code 2."""
+    file = people.write("held", "kept")
+    for words in (["prove", "people", "bo"], ["checkpoint"]):
+        said = people(*words, "-o", file, code=2)
+        assert "exists" in said.err
+        assert "--force" in said.err
+        assert file.read_text() == "kept"
+    people("checkpoint", "-o", file, "--force")
+    assert file.read_text() != "kept"
+
+
+def test_an_output_without_a_folder_is_a_usage_error(people: Comity) -> None:
+    """A missing folder and a folder in place of a file are told before any work; exit code 2."""
+    for words in (["prove", "people", "bo"], ["checkpoint"]):
+        said = people(*words, "-o", people.folder / "no" / "it", code=2)
+        assert f"there is no folder {people.folder / 'no'}" in said.err
+        assert "is a directory" in people(*words, "-o", people.folder, code=2).err
+
+
+def test_a_proof_is_read_from_standard_input(
+    people: Comity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``-`` stands for what is piped in; a device in place of a file is refused."""
+    data = prove(people, "people", "bo").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert people("verify", "-").out.startswith("valid")
+    assert "not a regular file" in people("verify", "/dev/zero", code=2).err

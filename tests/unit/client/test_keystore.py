@@ -129,11 +129,11 @@ def test_missing_key_and_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_folder_or_pipe_in_place_of_a_key_is_refused(folder: Path) -> None:
-    """What is no plain file is refused, and a pipe does not make us wait."""
+    """What is no regular file is refused, and a pipe does not make us wait."""
     (folder / "dir.key.json").mkdir()
     os.mkfifo(folder / "pipe.key.json", 0o600)
     for name in ("dir", "pipe"):
-        with pytest.raises(ConfigError, match=r"Is a directory|not a plain file"):
+        with pytest.raises(ConfigError, match=r"a directory|not a regular file"):
             keystore.unlock(folder, name, PASSPHRASE)
 
 

@@ -145,7 +145,7 @@ def test_short_passphrase_still_opens_an_old_key() -> None:
 
 def test_unreadable_file_is_named(tmp_path: Path) -> None:
     """A missing file, or a folder in its place, is an error that names it."""
-    for path, why in ((tmp_path / "no", "No such file"), (tmp_path, "Is a directory")):
+    for path, why in ((tmp_path / "no", "No such file"), (tmp_path, "is a directory")):
         with pytest.raises(ConfigError, match=why) as raised:
             read_passphrase(PassphraseSource(file=path), "key ana")
         assert str(path) in str(raised.value)

@@ -11,6 +11,7 @@ from comity.client.files.csv_file import DELIMITERS, CsvFile
 from comity.client.files.encoding import decode
 from comity.client.files.json_lines import JsonLinesFile
 from comity.client.files.rejects import Rejects
+from comity.client.plain_file import read_plain
 from comity.errors import ConfigError
 from comity.limits import IMPORT_FILE_BYTES_MAX
 
@@ -45,20 +46,17 @@ def open_rows(path: Path, encoding: str | None = None, delimiter: str | None = N
     Raises:
         ConfigError: absent, empty, too large, not text, or not of rows; names the file.
     """
+    data = read_plain(path, IMPORT_FILE_BYTES_MAX)
     try:
-        size = path.stat().st_size
-        if size > IMPORT_FILE_BYTES_MAX:
+        if len(data) > IMPORT_FILE_BYTES_MAX:
             raise ConfigError(
-                f"{size} bytes, {IMPORT_FILE_BYTES_MAX} are allowed"
-                " (IMPORT_FILE_BYTES_MAX); split it"
+                f"more than {IMPORT_FILE_BYTES_MAX} bytes (IMPORT_FILE_BYTES_MAX); split it"
             )
-        if size == 0:
+        if not data:
             raise ConfigError("the file is empty (0 bytes)")
-        return rows_of(path.read_bytes(), path.suffix, encoding, delimiter)
+        return rows_of(data, path.suffix, encoding, delimiter)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from error
 
 
 def rows_of(

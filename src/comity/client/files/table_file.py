@@ -20,6 +20,7 @@ from comity.client.files.declaration import (
     unique_indexes,
 )
 from comity.client.files.texts import normalised, shown
+from comity.client.plain_file import read_plain
 from comity.errors import ConfigError, Malformed
 from comity.limits import (
     KEY_TEXT_CHARS_DEFAULT,
@@ -49,14 +50,13 @@ def read_table_file(path: Path) -> tuple[TableDeclaration, ...]:
 
     Raises: ConfigError, naming the file and each problem.
     """
+    data = read_plain(path, TABLE_FILE_BYTES_MAX)
     try:
-        if path.stat().st_size > TABLE_FILE_BYTES_MAX:
+        if len(data) > TABLE_FILE_BYTES_MAX:
             raise ConfigError(f"more than {TABLE_FILE_BYTES_MAX} bytes (TABLE_FILE_BYTES_MAX)")
-        return parse_table_file(path.read_text("utf-8-sig"))
+        return parse_table_file(data.decode("utf-8-sig"))
     except (ConfigError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from error
 
 
 def parse_table_file(text: str) -> tuple[TableDeclaration, ...]:
