@@ -19,7 +19,7 @@ from typing import Literal, TextIO
 import msgspec
 
 import comity
-from comity.errors import ComityError
+from comity.errors import ConfigError, InvariantViolated, Unavailable
 from comity.limits import LOG_VALUE_CHARS_MAX, REQUEST_ID_CHARS_MAX
 
 Value = int | str | bool
@@ -105,9 +105,9 @@ class Log:
         self._write("error", event, fields)
 
     def fault(self, event: str, error: BaseException) -> None:
-        """Tell an error: its class and place, and its sentence where Comity wrote it (others may hold data)."""
+        """Tell an error: its class and place, and its sentence where that holds no data of anybody."""
         fields: dict[str, Value] = {"error": type(error).__name__, "where": _place(error)}
-        if isinstance(error, ComityError):
+        if isinstance(error, ConfigError | InvariantViolated | Unavailable):
             fields["reason"] = str(error)
         elif isinstance(error, OSError):
             fields["reason"] = error.strerror or ""
@@ -121,7 +121,7 @@ class Log:
             return
         request = _REQUEST.get()
         if request:
-            fields = {"request": request} | fields
+            fields = {"request": request, **fields}
         shown = {name: _bounded(value) for name, value in fields.items()}
         line = (_json if self._is_json else _words)(level, event, shown)
         try:
@@ -143,14 +143,10 @@ class LogHandler(logging.Handler):
         """Write one record; without the text of an exception, which may hold data."""
         write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
         fields: dict[str, Value] = {"source": record.name}
-        if record.exc_info and record.exc_info[1] is not None:
-            fields |= {
-                "error": type(record.exc_info[1]).__name__,
-                "where": _place(record.exc_info[1]),
-            }
-            fields["reason"] = str(record.msg)
-        else:
-            fields["reason"] = record.getMessage()
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            fields["error"], fields["where"] = type(error).__name__, _place(error)
+        fields["reason"] = record.getMessage() if error is None else str(record.msg)
         write("library", **fields)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from comity.errors import InvariantViolated
+from comity.errors import InvariantViolated, Malformed
 from comity.limits import LOG_VALUE_CHARS_MAX, REQUEST_ID_CHARS_MAX
 from comity.node.logs import FIELDS, Log, capture_libraries, new_request_id, request
 from comity.store.store import Store
@@ -116,6 +116,7 @@ def test_an_error_is_told_without_what_it_may_hold() -> None:
     stream = io.StringIO()
     log = Log(stream, is_json=True)
     log.fault("a", KeyError("secret row"))
+    log.fault("a", Malformed("'secret row' is no date"))
     log.fault("b", InvariantViolated("an earlier write failed"))
     log.fault("c", OSError(28, "No space left on device", "secret-name"))
     try:
@@ -123,8 +124,9 @@ def test_an_error_is_told_without_what_it_may_hold() -> None:
     except KeyError as error:
         log.fault("d", error)
     assert "secret" not in stream.getvalue()
-    first, own, full, inside = _written(stream)
+    first, malformed, own, full, inside = _written(stream)
     assert (first["error"], "reason" in first) == ("KeyError", False)
+    assert (malformed["error"], "reason" in malformed) == ("Malformed", False)
     assert own["reason"] == "an earlier write failed"
     assert full["reason"] == "No space left on device"
     assert str(inside["where"]).startswith("store/store.py:")
