@@ -49,10 +49,7 @@ class MachineAccounts:
         account = self._account_of(key_type, public_key)
         if self._account(account) is not None:
             raise AccountExists(account=account)
-        position = self._state.position
-        table = self._state.system(ACCOUNT)
-        self._state.write(table, encode_key((account,)), (position, account, ACTIVE))
-        self._write_key(account, (position, account, public_key, key_type, SCOPE_OWNER, None))
+        self._state.attempt(lambda: self._found(account, key_type, public_key))
         return account
 
     def set_status(self, account: bytes, status: str) -> None:
@@ -112,6 +109,11 @@ class MachineAccounts:
         if type(account) is not bytes:
             raise BadArgument(argument="account", problem="bytes are needed")
         return self._state.get(self._state.system(ACCOUNT), encode_key((account,)), (account,))
+
+    def _found(self, account: bytes, key_type: int, public_key: bytes) -> None:
+        position, table = self._state.position, self._state.system(ACCOUNT)
+        self._state.write(table, encode_key((account,)), (position, account, ACTIVE))
+        self._write_key(account, (position, account, public_key, key_type, SCOPE_OWNER, None))
 
     def _key_rows(self, account: bytes) -> list[StoredRow]:
         found = self._state.system(KEY).range(

@@ -156,12 +156,12 @@ class ActionContext:
             raise NotAuthorized(account=account)
 
     def call(self, action: str, arguments: Mapping[str, Any]) -> Any:
-        """Run another action of the same app in this transaction. Raises: UnknownAction, CallsTooDeep."""
+        """Run another action of the same app, all or nothing. Raises: UnknownAction, CallsTooDeep, any refusal."""
         if self._depth >= CALL_DEPTH_MAX:
             raise CallsTooDeep(depth_max=CALL_DEPTH_MAX)
         self._depth += 1
         try:
-            return self.run(action, arguments, is_timer=False)
+            return self._state.attempt(lambda: self.run(action, arguments, is_timer=False))
         finally:
             self._depth -= 1
 
@@ -237,8 +237,7 @@ class MachineSchema:
             raise TableExists(table=schema.name)
         if self._state.tables_count() >= TABLES_MAX:
             raise TooManyTables(tables_max=TABLES_MAX)
-        self._state.replace_table(schema.name, PendingTable(schema, None))
-        self._write(schema.name, [(self._height, schema)])
+        self._become(schema.name, PendingTable(schema, None), [(self._height, schema)])
 
     def alter(self, schema: TableSchema) -> None:
         """Give a table its next schema version. Raises: TableNotFound, BadSchema."""
@@ -255,8 +254,8 @@ class MachineSchema:
         versions = self._versions(schema.name)
         if versions[-1][0] == self._height:
             raise BadSchema(table=schema.name, problem="one version a block; try again in the next")
-        self._state.replace_table(schema.name, present.under(schema))
-        self._write(schema.name, [*versions, (self._height, schema)])
+        later = present.under(schema)
+        self._become(schema.name, later, [*versions, (self._height, schema)])
 
     def drop(self, name: str) -> None:
         """Remove an empty table from the catalog. Raises: TableNotFound, TableNotEmpty, BadSchema."""
@@ -266,8 +265,7 @@ class MachineSchema:
         versions = self._versions(name)
         if present.stored is None or versions[-1][0] == self._height:
             raise BadSchema(table=name, problem="made in this block; drop it in the next")
-        self._state.drop_table(name)
-        self._write(name, [*versions, (self._height, None)])
+        self._become(name, None, [*versions, (self._height, None)])
 
     def _present(self, name: str) -> PendingTable:
         table = None if "__" in name or name[:6] == "comity" else self._state.table(name)
@@ -285,13 +283,27 @@ class MachineSchema:
         data = row[_VERSIONS_AT]
         return versions_from_value(cbor.decode(data, size_max=len(data)))  # type: ignore[arg-type]  # a bytes column
 
-    def _write(self, name: str, versions: list[tuple[int, TableSchema | None]]) -> None:
-        self._row(name)
-        data = cbor.encode(versions_value(versions))
-        if len(data) > SCHEMA_VERSIONS_BYTES_MAX:
-            raise BadSchema(table=name, problem="all versions together are too large")
-        row = (self._state.position, name, data)
-        self._state.write(self._state.system(SCHEMA), encode_key((name,)), row)
+    def _become(
+        self,
+        name: str,
+        table: PendingTable | None,
+        versions: list[tuple[int, TableSchema | None]],
+    ) -> None:
+        """Let ``table`` have the name from now on, None for a dropped one; with its versions, or not at all."""
+
+        def work() -> None:
+            if table is None:
+                self._state.drop_table(name)
+            else:
+                self._state.replace_table(name, table)
+            self._row(name)
+            data = cbor.encode(versions_value(versions))
+            if len(data) > SCHEMA_VERSIONS_BYTES_MAX:
+                raise BadSchema(table=name, problem="all versions together are too large")
+            row = (self._state.position, name, data)
+            self._state.write(self._state.system(SCHEMA), encode_key((name,)), row)
+
+        self._state.attempt(work)
 
 
 def _check(schema: TableSchema) -> None:

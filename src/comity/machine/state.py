@@ -4,7 +4,8 @@ Invariant: between ``begin`` and ``seal`` or ``roll_back`` every write is in the
 they were at ``begin``. Nothing here reaches SQLite but reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from comity.errors import InvariantViolated
 from comity.limits import ROWS_TOUCHED_PER_TRANSACTION_MAX
@@ -14,6 +15,8 @@ from comity.model.row import StoredRow
 from comity.model.schema import TableSchema
 from comity.sdk.standard import TooMuchWork
 from comity.store.store import Store
+
+R = TypeVar("R")
 
 
 class State:
@@ -125,6 +128,18 @@ class State:
                 continue
             table, key, written = self._journal.pop()
             table.restore(key, written)
+
+    def attempt(self, work: Callable[[], R]) -> R:
+        """Return what ``work`` returns; whatever it raises takes its writes back first, and is raised on.
+
+        So a part of a transaction is all or nothing too, whoever catches what it raised.
+        """
+        mark = len(self._journal)
+        try:
+            return work()
+        except BaseException:
+            self.roll_back(mark)
+            raise
 
     def written(self) -> int:
         """Return the count of writes since ``begin``."""
