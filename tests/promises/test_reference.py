@@ -5,6 +5,9 @@ import re
 import pytest
 
 from comity import limits
+from comity.node.config import Config
+from comity.node.logs import FIELDS
+from comity.node.metrics import COUNTERS, GAUGES, HISTOGRAMS, INFO, PROCESS
 from scripts import reference
 
 
@@ -27,3 +30,15 @@ def test_every_limit_is_on_its_page() -> None:
     constants = {name: value for name, value in vars(limits).items() if name.isupper()}
     assert len(constants) > 50
     assert {name: int(value.replace(",", "")) for name, value in listed} == constants
+
+
+def test_every_setting_metric_and_log_field_is_on_its_page() -> None:
+    """Whatever a node can be told, measures or logs is explained: the pages miss none."""
+    listed = [
+        re.findall(r"^\| `(\w+)` \|", reference.text_of(page), re.MULTILINE)
+        for page in ("settings.md", "metrics.md")
+    ]
+    assert listed[0] == list(Config.__struct_fields__)
+    metrics = {*COUNTERS, *GAUGES, *HISTOGRAMS, *PROCESS, INFO}
+    assert {*listed[1]} == metrics | {*FIELDS}
+    assert len(listed[1]) == len(metrics) + len(FIELDS)

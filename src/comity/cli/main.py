@@ -23,6 +23,7 @@ COMMANDS = {
     "prove": ("comity.cli.prove:prove", "Write a proof that anybody can check offline."),
     "verify": ("comity.cli.verify:verify", "Check a proof offline."),
     "audit": ("comity.cli.audit:audit", "Replay the ledger and name whatever was altered."),
+    "config": ("comity.cli.config:config", "Explain the settings of a node."),
     "member": ("comity.cli.member:member", "Invite, admit and list members, give roles."),
     "key": ("comity.cli.key:key", "Make, list, export and import keys."),
     "call": ("comity.cli.call:call", "Call an action of any application."),

@@ -7,7 +7,7 @@ Invariant: a ``Config`` is whole and within its bounds; what is wrong in file, e
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from comity import limits
+from comity.client.plain_file import read_plain
 from comity.errors import ConfigError
 
 CONFIG_FILE = "comity.toml"
@@ -275,20 +276,16 @@ def stray_variables(environment: Mapping[str, str]) -> list[str]:
     names = [setting.variable for setting in settings().values()]
     names += [ENVIRONMENT_PREFIX + name for name in _OTHER_VARIABLES]
     return [
-        f"{name} is set and nothing reads it.{_nearest(name, names)}"
+        f"{name} is set and nothing reads it.{nearest(name, names)}"
         for name in sorted(environment)
         if name.startswith(ENVIRONMENT_PREFIX) and name not in names
     ]
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(limits.CONFIG_BYTES_MAX + 1)
-    except FileNotFoundError:
+    if not path.exists() and not path.is_symlink():
         return {}
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    data = read_plain(path, limits.CONFIG_BYTES_MAX)
     if len(data) > limits.CONFIG_BYTES_MAX:
         raise ConfigError(f"{path} is longer than {limits.CONFIG_BYTES_MAX:,} bytes")
     try:
@@ -302,11 +299,12 @@ def _unknown(key: str, value: object, known: Mapping[str, Setting]) -> str:
         return f"there are no sections here: write the keys of [{key}] without it"
     if key in _ELSEWHERE:
         return f"{key} is no setting of a node: {_ELSEWHERE[key]}"
-    hint = _nearest(key, list(known)) or " See them all: comity config explain"
+    hint = nearest(key, [*known]) or " See them all: comity config explain"
     return f"there is no key {key}.{hint}"
 
 
-def _nearest(name: str, names: list[str]) -> str:
+def nearest(name: str, names: Sequence[str]) -> str:
+    """Return a question that names what was probably meant, or nothing."""
     found = difflib.get_close_matches(name, names, 1)
     return f" Did you mean {found[0]}?" if found else ""
 

@@ -1,5 +1,6 @@
 """Settings of a node: order of sources, and what is said of a wrong one."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -101,9 +102,16 @@ def test_a_wrong_variable_is_told(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A folder in the file's place is an error, not a default."""
-    (tmp_path / CONFIG_FILE).mkdir()
-    assert "cannot be read" in _message(tmp_path)
+    """A folder, a pipe or a dangling link in the file's place is an error: no default, no waiting."""
+    path = tmp_path / CONFIG_FILE
+    path.mkdir()
+    assert "this is a directory" in _message(tmp_path)
+    path.rmdir()
+    os.mkfifo(path)
+    assert "not a regular file" in _message(tmp_path)
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere")
+    assert "No such file" in _message(tmp_path)
 
 
 def test_a_variable_that_nothing_reads_is_named() -> None:
