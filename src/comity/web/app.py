@@ -1,0 +1,84 @@
+"""The web application over a node: every declared operation, with its errors as problems.
+
+Invariant: what a handler raises on purpose becomes a problem; anything else is logged, and its text does not leave.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from comity.errors import ComityError, InvariantViolated
+from comity.web import ledger, openapi, pages
+from comity.web.problems import Problem, body_of, response_of
+from comity.web.routes import Operation, node_of, read_values
+
+if TYPE_CHECKING:
+    from comity.node.running import Node
+
+OPERATIONS: tuple[Operation, ...] = (*ledger.OPERATIONS,)
+_LOG = logging.getLogger(__name__)
+_OF_STATUS = {404: "not-found", 405: "method-not-allowed"}
+
+
+def build_app(node: "Node", operations: Sequence[Operation] = OPERATIONS) -> Starlette:
+    """Return the web application of a node."""
+    document = openapi.document(operations)
+    routes = [
+        Route(operation.path, _endpoint(operation), methods=[operation.method])
+        for operation in operations
+    ]
+    routes += [
+        Route(path, _endpoint(pages.operation(path, handler)))
+        for path, handler in (
+            (openapi.PATH, pages.fixed(document, "application/json")),
+            ("/v1/docs", pages.fixed(pages.docs(operations), pages.HTML)),
+            ("/problems/{code}", pages.read_problem),
+        )
+    ]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={HTTPException: _http_error, Exception: _internal_error},
+    )
+    app.router.redirect_slashes = False
+    app.state.node = node
+    return app
+
+
+def _endpoint(operation: Operation) -> Callable[[Request], object]:
+    async def run(request: Request) -> Response:
+        try:
+            request.state.values = read_values(request, operation)
+            response = await operation.handler(request)
+        except InvariantViolated:
+            raise
+        except ComityError as error:
+            response = response_of(body_of(error))
+        node = node_of(request)
+        tip, headers = node.tip, response.headers
+        headers.setdefault("Comity-Height", str(tip.height))
+        headers.setdefault("Comity-App-Hash", tip.app_hash.hex())
+        headers.setdefault("Comity-Ledger", node.genesis.chain_id)
+        return response
+
+    return run
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code = _OF_STATUS.get(status, "internal")
+    known = Problem(code, f"{request.method} {request.url.path[:200]}")
+    response = response_of(body_of(known))
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)  # which methods are allowed
+    return response
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return response_of(body_of(Problem("internal", "see the node's log")))
