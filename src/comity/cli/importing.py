@@ -5,7 +5,7 @@ added, changed, the same, left as it is, or rejected with a reason.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,23 @@ import msgspec
 
 from comity.cli import problems
 from comity.cli.group import Command
+from comity.cli.import_words import (
+    declared_lines,
+    dry_document,
+    dry_words,
+    rejected_words,
+    write_declaration,
+)
 from comity.cli.names import shown_account
-from comity.cli.output import counted
 from comity.cli.session import Session, current
+from comity.client.files.date_formats import find_date_formats
 from comity.client.files.declaration import PRESETS, Preset, TableDeclaration
 from comity.client.files.headers import to_name
 from comity.client.files.inference import Inference, infer
-from comity.client.files.rejects import Rejects, rejects_path, write_rejects
+from comity.client.files.rejects import Rejects, words_of
 from comity.client.files.row_file import RowFile, open_rows
 from comity.client.files.table_file import read_table_file
-from comity.client.files.table_writer import to_table_file
+from comity.client.files.texts import counted
 from comity.client.files.typed_rows import TypedRows, Values
 from comity.client.importing import Importer, Plan
 from comity.client.journal import Journal
@@ -157,13 +164,16 @@ class _Import:
         if self._session.is_dry_run:
             reader = self._session.reader()
             plan = self._plan(Importer(reader, schema, self._rows_file.names), rows)
-            self._session.out.data(_dry_words(plan, rows, self.rejects), _dry(plan, self.rejects))
+            self._tell_rejects()
+            self._session.out.data(
+                dry_words(plan, rows, self.rejects), dry_document(plan, self.rejects)
+            )
             return
         with self._session.ledger() as ledger:
             preset = ledger.view("tables.describe", table=self._table)["preset"]
             self._send(ledger, schema, rows, preset)
 
-    def _declare(self) -> tuple[TableDeclaration, dict[str, str]]:
+    def _declare(self) -> tuple[TableDeclaration, Mapping[str, str]]:
         """Return the declaration of a new table, shown as it was found."""
         if self._options.declaration is not None:
             declared = {one.schema.name: one for one in read_table_file(self._options.declaration)}
@@ -173,31 +183,39 @@ class _Import:
                     " say which with --table"
                 )
             declaration = declared[self._table]
-            return declaration, self._formats(declaration.schema)
+            formats = self._formats(declaration.schema)
+            for line in declared_lines(declaration, self._rows_file.names, formats):
+                self._session.out.words(line)
+            return declaration, formats
         key = [name.strip() for name in self._options.key.split(",")] if self._options.key else None
         with self._session.out.progress("types"):
-            inference = infer(self._rows_file, key, self._options.date_format)
+            try:
+                inference = infer(self._rows_file, key, self._options.date_format)
+            except ConfigError as error:
+                raise ConfigError(f"{self._path}: {error}") from error
         for line in inference.to_preview_lines():
             self._session.out.words(line)
         self._inference: Inference = inference
         return inference.to_declaration(self._table, self._options.rules), inference.date_formats
 
-    def _formats(self, schema: TableSchema) -> dict[str, str]:
-        pattern = self._options.date_format
-        days = [column.name for column in schema.columns if column.type.kind == "date"]
-        return {} if pattern is None else dict.fromkeys(days, pattern)
+    def _formats(self, schema: TableSchema) -> Mapping[str, str]:
+        """Return how the file writes the days of columns that are declared as days."""
+        try:
+            return find_date_formats(self._rows_file, schema, self._options.date_format)
+        except ConfigError as error:
+            raise ConfigError(f"{self._path}: {error}") from error
+
+    def _tell_rejects(self) -> None:
+        if self.rejects:
+            self._session.out.words(words_of(self.rejects))
 
     def _dry_run_new(self, declaration: TableDeclaration, rows: TypedRows) -> None:
         count = sum(1 for _ in rows.rows(self.rejects))
-        words = f"would make table {self._table} and add {count:,} rows"
+        if self._options.declaration is not None:  # else the preview told
+            self._tell_rejects()
+        words = f"would make table {self._table} and add {counted(count, 'row')}"
         if self._options.declaration is None:
-            path = self._path.with_suffix(".table.toml")
-            comments = self._inference.comments
-            if not path.exists():
-                path.write_text(to_table_file([declaration], comments), encoding="utf-8")
-                words += f"; wrote {path} to edit, for --declaration {path}"
-            else:
-                words += f"; {path} stands as it is"
+            words += f"; {write_declaration(self._path, declaration, self._inference)}"
         plan = {"table": self._table, "adds": count, "rejected": len(self.rejects)}
         self._session.out.data(words, plan)
 
@@ -215,7 +233,7 @@ class _Import:
             sent = importer.result.added + importer.result.changed
             if sent:
                 self._session.out.words(
-                    f"note  {sent:,} rows were written before this and stay; run the same command"
+                    f"note  {counted(sent, 'row')} written before this stay; run the same command"
                     " again to go on"
                 )
             raise
@@ -247,8 +265,8 @@ class _Import:
             there = importer.run_numbered(found, journal, self.rejects, time.time_ns(), bar)
         if there:
             self._session.out.words(
-                f"note  {journal.path} tells that {there:,} of these rows were added by an earlier"
-                " import of this file; to add them once more: --again"
+                f"note  an earlier import of this file added {counted(there, 'row')} of it"
+                f" ({journal.path} tells so); to add them once more: --again"
             )
         return there
 
@@ -270,13 +288,7 @@ class _Import:
         result, out, tip = importer.result, self._session.out, ledger.tip()
         seconds = time.monotonic() - self._begun_s
         if self.rejects:
-            path = rejects_path(self._path)
-            write_rejects(path, self._rows_file.titles, self.rejects)
-            first = self.rejects[0]
-            out.words(
-                f"rejected {counted(len(self.rejects), 'line')}, the first is line {first.line}:"
-                f" {first.reason}; all in {path}"
-            )
+            out.words(rejected_words(self._path, self._rows_file.titles, self.rejects))
         if differing:
             out.words(f"note  unlike in the file: {counted(differing, 'row')}; to change: --update")
         if there and (result.added or result.changed):
@@ -305,23 +317,3 @@ class _Import:
                 "seconds": round(seconds, 3),
             },
         )
-
-
-def _dry(plan: Plan, rejects: Rejects) -> dict[str, int]:
-    return {
-        "adds": len(plan.adds),
-        "changes": len(plan.changes),
-        "same": plan.same,
-        "differing": plan.differing,
-        "rejected": len(rejects),
-    }
-
-
-def _dry_words(plan: Plan, rows: TypedRows, rejects: Rejects) -> str:
-    if rows.is_numbered:
-        return f"would add {sum(1 for _ in rows.rows()):,} rows"
-    note = f"  (unlike in the file: {plan.differing:,}; --update)" if plan.differing else ""
-    return (
-        f"would: +{len(plan.adds):,} add  ~{len(plan.changes):,} change  ={plan.same:,} same"
-        f"  !{len(rejects):,} reject{note}"
-    )

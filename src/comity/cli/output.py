@@ -113,11 +113,6 @@ def pairs(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows)
 
 
-def counted(count: int, noun: str) -> str:
-    """Return ``1 row`` or ``2,000 rows``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _plain(text: str) -> str:
     """Return text in which nothing moves or colours a terminal."""
     if text.isprintable():

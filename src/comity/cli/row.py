@@ -13,10 +13,12 @@ import click
 from comity.cli import problems
 from comity.cli.group import Command, LazyGroup
 from comity.cli.names import shown_account
-from comity.cli.output import counted, pairs, table
+from comity.cli.output import pairs, table
 from comity.cli.session import Session, current
+from comity.client.files.date_formats import find_date_formats
 from comity.client.files.rejects import Rejects
 from comity.client.files.row_file import open_rows
+from comity.client.files.texts import counted
 from comity.client.files.typed_rows import TypedRows
 from comity.client.files.values import from_text, to_json, to_text
 from comity.client.ledger import Done, Table
@@ -196,8 +198,9 @@ def _one_row(
 
 def _rows_of(path: Path, schema: TableSchema) -> tuple[list[str], list[list[ColumnValue]]]:
     file, rejects = open_rows(path), Rejects()
+    formats = find_date_formats(file, schema)
     at = [schema.ordinal(name) for name in file.names if name in [c.name for c in schema.columns]]
-    rows = [[values[i] for i in at] for _, values in TypedRows(file, schema).rows(rejects)]
+    rows = [[values[i] for i in at] for _, values in TypedRows(file, schema, formats).rows(rejects)]
     if rejects:
         first = rejects[0]
         raise ConfigError(f"{path}, line {first.line}: {first.reason}; no row was added")

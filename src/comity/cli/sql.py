@@ -8,8 +8,8 @@ import sys
 import click
 
 from comity.cli.group import Command
-from comity.cli.output import counted
 from comity.cli.session import current
+from comity.client.files.texts import counted
 from comity.errors import ConfigError
 from comity.query.answer import to_csv, to_json, to_table
 from comity.query.frames import Parameter, Parameters

@@ -93,7 +93,10 @@ def new(file: Path, name: str | None, key: str | None, rules: Preset | None) -> 
         session.out.words(to_table_file([one for one, _ in declared]).rstrip())
     else:
         wanted = [part.strip() for part in key.split(",")] if key else None
-        inference = infer(open_rows(file), wanted)
+        try:
+            inference = infer(open_rows(file), wanted)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {str(error).removeprefix(f'{file}: ')}") from error
         for line in inference.to_preview_lines():
             session.out.words(line)
         title = check_name(name or to_name(file.stem), "table")

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from comity.client.files.texts import counted
 from comity.crypto.ordered import KeyValue
 from comity.limits import ACCOUNT_ID_BYTES, DECIMAL_SCALE_MAX
 from comity.model.account import to_text
@@ -112,8 +113,7 @@ class ProvedRows(msgspec.Struct, frozen=True, kw_only=True):
             return name if self.rows else f"{name} is absent"
         first = f" from {_bracketed(self.low)}" if self.low else ""
         last = f" to {_bracketed(self.high)}" if self.high else ""
-        count = f"{len(self.rows)} row" + "s" * (len(self.rows) != 1)
-        return f"{count}, all of {self.table}{first}{last},"
+        return f"{counted(len(self.rows), 'row')}, all of {self.table}{first}{last},"
 
 
 class ProvedTransaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +169,8 @@ class ProvedConsistency(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_text(self) -> str:
         """Return the claim in words."""
-        older = f"{self.older_log_size} entries at block {self.older_height}"
+        entries = counted(self.older_log_size, "entry", "entries")
+        older = f"{entries} at block {self.older_height}"
         return f"the log only grew, from {older} to {self.log_size}"
 
 

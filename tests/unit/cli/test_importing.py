@@ -1,6 +1,7 @@
 """``comity import``: previews, counts, rejects, and going on after a stop."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -250,3 +251,53 @@ def _height(node: Path) -> int:
     with closing(apsw.Connection(str(node / "node.sqlite"), flags=apsw.SQLITE_OPEN_READONLY)) as db:
         (height,) = db.execute("SELECT max(height) FROM comity_block").fetchall()[0]
     return int(height)
+
+
+def test_an_unclosed_quote_is_told_where_it_is(comity: Comity) -> None:
+    """Also where it takes in the only row: the file, the line, and how to mend it."""
+    file = comity.write("one.csv", 'name,age\n"ana,31\n')
+    said = comity("import", file, "--dry-run", code=2)
+    assert f"{file}: line 2 cannot be a row: a quote opens here and never closes" in said.err
+    assert "close it, or remove it" in said.err
+    said = comity("table", "new", file, "--dry-run", code=2)
+    assert f"{file}: line 2" in said.err
+    assert said.err.count(str(file)) == 1
+
+
+def test_days_of_a_declared_table_are_read_as_the_file_writes_them(comity: Comity) -> None:
+    """What a dry run wrote is imported as it is: the pattern of days is found again, and shown."""
+    file = comity.write("days.csv", "name;since\nana;01.02.2026\nbo;31.12.2025\n")
+    comity("import", file, "--dry-run")
+    arguments = ("import", file, "--declaration", "days.table.toml")
+    said = comity(*arguments, "--dry-run")
+    assert "since  date  written DD.MM.YYYY in the file" in said.err
+    assert "add 2 rows" in said.out
+    assert counts(comity(*arguments, "-y", "--json").json) == (2, 0, 0, 0, 0)
+    more = comity.write("more.csv", "name;since\ncy;24.12.2025\n")
+    assert counts(comity("import", more, "--table", "days", "--json").json) == (1, 0, 0, 0, 0)
+    unclear = comity.write("unclear.csv", "name,since\ndov,1/2/2026\n")
+    said = comity("import", unclear, "--table", "days", code=2)
+    assert "say which with --date-format" in said.err
+
+
+def test_a_dry_run_tells_why_lines_are_no_rows(comity: Comity) -> None:
+    """Also for a table that is declared or there already; one line is no "lines"."""
+    comity.import_people()
+    file = comity.write("bad.csv", "name,age,city\ndov,old,Bari\n")
+    said = comity("import", file, "--table", "people", "--dry-run", code=1)
+    assert "line 2 cannot be a row: age: " in said.err
+    declared = comity.write(
+        "t.toml", '[table.t]\nkey = ["name"]\npreset = "open"\n[table.t.columns]\n'
+        'name = { type = "text" }\nage = { type = "integer" }\ncity = { type = "text" }\n',
+    )  # fmt: skip
+    said = comity("import", file, "--table", "t", "--declaration", declared, "--dry-run", code=1)
+    assert "line 2 cannot be a row: age: " in said.err
+    assert "add 0 rows" in said.out
+
+
+def test_an_import_reads_no_pipe(comity: Comity) -> None:
+    """A pipe without a writer is refused, not waited for; exit code 2."""
+    os.mkfifo(comity.folder / "pipe.csv")
+    assert "not a regular file" in comity("import", "pipe.csv", "--dry-run", code=2).err
+    said = comity("import", "/dev/zero", "--dry-run", code=2)
+    assert "not a regular file" in said.err

@@ -7,7 +7,7 @@ plain texts.
 import msgspec
 
 from comity.client.files.profile import Profile
-from comity.client.files.texts import shown
+from comity.client.files.texts import counted, shown
 from comity.errors import Malformed
 from comity.limits import (
     DECIMAL_DIGITS_MAX,
@@ -21,18 +21,18 @@ from comity.limits import (
 from comity.model.column import Column, ColumnType, check_column
 
 _NUMBERS = ("integer", "decimal")
-_ARE = {  # what texts that look so are not, when most of a column is
-    "number": "are not numbers",
-    "boolean": "are not true or false",
-    "date": "are not days YYYY-MM-DD",
-    "datetime": "are not moments with an offset",
+_ARE = {  # what texts that look so are not, when most of a column is: of one, of several
+    "number": ("is not a number", "are not numbers"),
+    "boolean": ("is not true or false", "are not true or false"),
+    "date": ("is not a day YYYY-MM-DD", "are not days YYYY-MM-DD"),
+    "datetime": ("is not a moment with an offset", "are not moments with an offset"),
 }
 _HAVE = {  # what keeps a text that looks nearly right from being typed
-    "zero": "have a leading zero",
-    "plus": "start with +",
-    "long": f"have more than {INFERRED_INTEGER_DIGITS_MAX} digits",
-    "comma": "have a comma where a number has a point",
-    "local": "have no offset from UTC",
+    "zero": ("has a leading zero", "have a leading zero"),
+    "plus": ("starts with +", "start with +"),
+    "long": tuple(f"{v} more than {INFERRED_INTEGER_DIGITS_MAX} digits" for v in ("has", "have")),
+    "comma": tuple(f"{v} a comma where a number has a point" for v in ("has", "have")),
+    "local": ("has no offset from UTC", "have no offset from UTC"),
 }
 _NEAR_NUMBERS = ("zero", "plus", "long", "comma")
 _SHOWN_VALUES_CHARS = 60
@@ -98,7 +98,7 @@ def _number(profile: Profile) -> Choice:
         return _text(
             profile, f"numbers of up to {digits}, too many for a decimal", warning, is_broken=True
         )
-    minus = f"{profile.minus_zeros} minus zeros are zero" if profile.minus_zeros else ""
+    minus = f"{counted(profile.minus_zeros, 'minus zero')} made zero" if profile.minus_zeros else ""
     padded = sum(count for digits, count in profile.scales.items() if digits < scale)
     zeros = f"{padded} are written with zeros to {scale} digits" if padded else ""
     return Choice(
@@ -172,10 +172,13 @@ def _words(profile: Profile) -> Choice:
     if broken:
         count, reason = broken
         sample = samples[reason] if reason in _HAVE else _misfit(profile, reason)
-        why = f"{count} values such as {shown(sample)} {(_HAVE | _ARE)[reason]}"
+        one, several = (_HAVE | _ARE)[reason]
+        why = f"{count:,} values such as {shown(sample)} {several}"
+        if count == 1:
+            why = f"1 value, {shown(sample)}, {one}"
         # A code with leading zeros is what it should be; a column that is nearly numbers is not.
         return _text(profile, why, "", is_broken=reason != "zero")
-    longest = f"{profile.chars} characters at most"
+    longest = f"{counted(profile.chars, 'character')} at most"
     return _text(profile, f"words such as {shown(next(iter(samples.values())))}, {longest}", "")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from comity.client.files.headers import to_names
 from comity.client.files.rejects import Rejects
-from comity.client.files.texts import normalised, shown
+from comity.client.files.texts import counted, normalised, shown
 from comity.errors import ConfigError
 from comity.limits import (
     COLUMNS_PER_TABLE_MAX,
@@ -134,10 +134,13 @@ class CsvFile:
         if "field limit" in message:
             return f"a field is over {IMPORT_FIELD_CHARS_MAX} characters (IMPORT_FIELD_CHARS_MAX)"
         if "unexpected end" in message:
-            return "a quote opens here and never closes"
+            return (
+                "a quote opens here and never closes;"
+                " close it, or remove it (a quote inside a quoted field is written twice)"
+            )
         return (
             "a quote opens here, and its field goes on after the closing quote;"
-            " write a quote inside as two"
+            " a quote inside a quoted field is written twice"
         )
 
     def _record_problem(self, start: int, end: int, fields: list[str], columns: int) -> str:
@@ -147,7 +150,7 @@ class CsvFile:
             self._refuse_stray_quote(line, line + ends + 1)
             line += ends
         if len(fields) != columns:
-            return f"{len(fields)} fields, the header has {columns}"
+            return f"{counted(len(fields), 'field')}, the header has {columns}"
         if sum(map(len, self._lines[start:end])) > IMPORT_LINE_CHARS_MAX:
             return f"longer than {IMPORT_LINE_CHARS_MAX} characters (IMPORT_LINE_CHARS_MAX)"
         return "" if any(fields) else "every field is empty"

@@ -14,9 +14,9 @@ from comity.client.files import keys
 from comity.client.files.choice import choose
 from comity.client.files.declaration import GENERATED_KEYS, Preset, TableDeclaration, type_words
 from comity.client.files.profile import Profile
-from comity.client.files.rejects import Reject, Rejects
+from comity.client.files.rejects import Reject, Rejects, words_of
 from comity.client.files.row_file import RowFile
-from comity.client.files.texts import shown
+from comity.client.files.texts import counted, shown
 from comity.errors import ConfigError
 from comity.limits import COLUMNS_PER_TABLE_MAX, ENCODED_KEY_BYTES_MAX
 from comity.model.column import Column, ColumnType
@@ -72,7 +72,8 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
         """Return the lines that a person reads before saying yes."""
         columns = sum(1 for column in self.columns if column.title or column.name not in self.key)
         first = (
-            f"read {self.rows_count} rows, {columns} columns, {self.description}"
+            f"read {counted(self.rows_count, 'row')}, {counted(columns, 'column')},"
+            f" {self.description}"
             " (whole file, no sampling)"
         )
         lines = [first]
@@ -85,11 +86,7 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
             is_key = column.name in self.key
             lines.append(f"  {words}  {mark if is_key else ''}{_reason(column)}{title}")
         if self.rejects:
-            reject = self.rejects[0]
-            lines.append(
-                f"{len(self.rejects)} lines cannot be rows;"
-                f" the first is line {reject.line}: {reject.reason}"
-            )
+            lines.append(words_of(self.rejects))
         return lines + [f"note  {warning}" for warning in self.warnings]
 
     def to_declaration(self, table: str, preset: Preset | None = None) -> TableDeclaration:
@@ -116,6 +113,8 @@ def infer(
     rejects = Rejects()
     profiles = _profiles(file, rejects, date_format)
     rows_count = profiles[0].rows
+    if rows_count == 0 and rejects:
+        raise ConfigError(f"{words_of(rejects)}. No row is left to learn types from: mend the file")
     if rows_count == 0:
         raise ConfigError(
             "the file has a header but no rows to learn types from: declare the table in TOML"

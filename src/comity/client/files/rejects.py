@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from comity.client.files.texts import counted
 from comity.errors import ConfigError
 from comity.limits import IMPORT_REJECTS_KEPT_MAX
 
@@ -35,6 +36,15 @@ class Rejects(list[Reject]):
                 " encoding or the table's declaration right?"
             )
         self.append(Reject(line, reason, tuple(fields)))
+
+
+def words_of(rejects: Sequence[Reject]) -> str:
+    """Say which lines cannot be rows, and why the first cannot."""
+    first = rejects[0]
+    if len(rejects) == 1:
+        return f"line {first.line} cannot be a row: {first.reason}"
+    count = counted(len(rejects), "line")
+    return f"{count} cannot be rows; the first is line {first.line}: {first.reason}"
 
 
 def rejects_path(path: Path) -> Path:

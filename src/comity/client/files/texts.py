@@ -1,6 +1,6 @@
 """Texts made plain: to keep, in one form; to show, without what a terminal would obey.
 
-Invariant: both functions are idempotent on what they return, quotes apart.
+Invariant: ``normalised`` and ``shown`` are idempotent on what they return, quotes apart.
 """
 
 from unicodedata import is_normalized, normalize
@@ -11,6 +11,11 @@ def normalised(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if text.isascii() or is_normalized("NFC", text) else normalize("NFC", text)
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return ``1 row``, ``2,000 rows`` or, with a plural of its own, ``2 entries``."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def shown(text: str, chars_max: int = 40) -> str:

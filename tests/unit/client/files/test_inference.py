@@ -36,25 +36,25 @@ def column(values: list[str], **options: str) -> tuple[str, str]:
     [
         (["1", "-2", "0", ""], "integer", "3/3 are whole numbers, 1 empty"),
         (["9" * 18], "integer", "1/1 are whole numbers"),
-        (["9" * 19, "1"], "text", '1 values such as "9999999999999999999" have more than 18 digits'),
-        (["1000000000000000000", "1"], "text", "have more than 18 digits"),
-        (["08509", "3500"], "text", '1 values such as "08509" have a leading zero'),
-        (["+49", "1"], "text", 'values such as "+49" start with +'),
-        (["-0", "1"], "text", 'values such as "-0" are not numbers'),
-        (["1", "NA", "2"], "text", '1 values such as "NA" are not numbers'),
-        (["2013", "2013 (1888)", "1999"], "text", '1 values such as "2013 (1888)" are not numbers'),
+        (["9" * 19, "1"], "text", '1 value, "9999999999999999999", has more than 18 digits'),
+        (["1000000000000000000", "1"], "text", "has more than 18 digits"),
+        (["08509", "3500"], "text", '1 value, "08509", has a leading zero'),
+        (["+49", "1"], "text", '1 value, "+49", starts with +'),
+        (["-0", "1"], "text", '1 value, "-0", is not a number'),
+        (["1", "NA", "2"], "text", '1 value, "NA", is not a number'),
+        (["2013", "2013 (1888)", "1999"], "text", '1 value, "2013 (1888)", is not a number'),
         (["1.5", "2", "2.25"], "decimal(2)", "2 are written with zeros to 2 digits"),
         (["1.50", "2.25"], "decimal(2)", "2/2 are numbers with up to 2 digits after the point"),
-        (["-0.0", "1.5"], "decimal(1)", "1 minus zeros are zero"),
+        (["-0.0", "1.5"], "decimal(1)", "1 minus zero made zero"),
         (["1,50", "2,25"], "text", 'values such as "1,50" have a comma where a number has a point'),
-        (["1e5", "2"], "text", 'values such as "1e5" are not numbers'),
+        (["1e5", "2"], "text", '1 value, "1e5", is not a number'),
         (["8.9495600000000001", "1"], "text", "16 after the point, too many for a decimal"),
         (["123456789012.1234567", "1"], "text", "too many for a decimal"),
         (["true", "false"], "boolean", "2/2 are true or false"),
         (["True", "FALSE"], "boolean", "2 are written in small letters"),
-        (["true", "maybe", "false"], "text", '1 values such as "maybe" are not true or false'),
+        (["true", "maybe", "false"], "text", '1 value, "maybe", is not true or false'),
         (["2026-11-22", "2024-02-29"], "date", "2/2 are YYYY-MM-DD"),
-        (["2026-11-22", "2023-02-29"], "text", '1 values such as "2023-02-29" are not days'),
+        (["2026-11-22", "2023-02-29"], "text", '1 value, "2023-02-29", is not a day YYYY-MM-DD'),
         (["22.11.2026", "1.2.2026"], "date", 'written YYYY-MM-DD instead of "22.11.2026"'),
         (["11/22/2026", "1/2/2026"], "date", "2/2 are MM/DD/YYYY"),
         (["01/02/2026", "03/04/2026"], "text", "may be DD/MM/YYYY or MM/DD/YYYY"),
@@ -62,8 +62,8 @@ def column(values: list[str], **options: str) -> tuple[str, str]:
         (["2026-11-22 10:00:00.25+01:00"], "datetime(3)", "1 are written in UTC"),
         (["2026-11-22T10:00:00.1234Z"], "datetime(6)", "are moments"),
         (["2026-11-22T10:00:00.1234567Z"], "text", "7 digits of a second, at most 6 are kept"),
-        (["2026-11-22T10:00:00"], "text", "have no offset from UTC"),
-        (["2026-11-22T10:00:00Z", "2026-11-22T25:00:00Z"], "text", "are not moments"),
+        (["2026-11-22T10:00:00"], "text", "has no offset from UTC"),
+        (["2026-11-22T10:00:00Z", "2026-11-22T25:00:00Z"], "text", "is not a moment"),
         (["low", "high"] * 10, "enum", "2 values: high, low"),
         (["low", "high"] * 9, "text", 'words such as "low"'),
         (["a\tb", "c"] * 50, "text", "words such as"),
@@ -89,7 +89,7 @@ def test_a_long_text_is_judged_quickly() -> None:
 def test_the_last_row_counts_as_much_as_the_first() -> None:
     """A text in row 10,000 keeps the column text; nothing is sampled."""
     assert column(["1"] * 10_000)[0] == "integer"
-    assert column([*["1"] * 9_999, "x"]) == ("text", '1 values such as "x" are not numbers')
+    assert column([*["1"] * 9_999, "x"]) == ("text", '1 value, "x", is not a number')
 
 
 def test_a_date_format_is_asked_for_and_taken() -> None:
@@ -187,8 +187,8 @@ def test_the_preview_reads_like_the_console_sample() -> None:
         "read 10 rows, 3 columns, utf-8, comma (whole file, no sampling)",
         "  symbol      text  key?  10 distinct, none empty",
         '  date_added  date  10/10 are YYYY-MM-DD  (titled "Date Added")',
-        '  founded     text  1 values such as "2013 (1888)" are not numbers',
-        "1 lines cannot be rows; the first is line 12: 2 fields, the header has 3",
+        '  founded     text  1 value, "2013 (1888)", is not a number',
+        "line 12 cannot be a row: 2 fields, the header has 3",
     ]
 
 
