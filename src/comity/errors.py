@@ -63,7 +63,16 @@ class BadDeclaration(ComityError):
 
 
 class Unavailable(ComityError):
-    """The ledger cannot answer now: it is locked by another process, or out of disk."""
+    """The ledger cannot answer now: it is locked by another process, out of disk, or busy.
+
+    Args:
+        code: stable word, such as ``busy``.
+
+    """
+
+    def __init__(self, message: str, code: str = "unavailable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ProofInvalid(ComityError):

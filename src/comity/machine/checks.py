@@ -79,18 +79,45 @@ class Checker:
         Raises: Rejected, with the first of: malformed, expired, too-far-ahead, duplicate, unknown-account, suspended,
             unknown-key, key-expired, not-open, bad-signature.
         """
+        checked = self.check_unsigned(data, time_ns)
+        self.verify(checked)
+        return checked
+
+    def check_unsigned(self, data: bytes, time_ns: int) -> Checked:
+        """Return what only ``verify`` may still reject; the two together are ``check``. Raises: Rejected."""
         try:
             transaction = Transaction.decode(data)
         except Malformed as error:
             raise Rejected("malformed", str(error)) from error
-        return self.check_decoded(data, transaction, time_ns)
+        return self._check_content(data, transaction, time_ns)
+
+    def verify(self, checked: Checked) -> None:
+        """Check the signature of what ``check_unsigned`` returned, unless it is remembered; any thread may.
+
+        Raises: Rejected (bad-signature).
+        """
+        envelope = checked.transaction.envelope
+        digest = sha256(envelope.encode())
+        public_key = checked.key[1]
+        if self._verified.get(digest) == public_key:
+            return
+        message = envelope.to_be_signed(self._genesis_hash)
+        if not ed25519.verify(public_key, message, envelope.signature):
+            raise Rejected("bad-signature", "not signed by this key for this ledger; sign it again")
+        if len(self._verified) >= VERIFIED_REMEMBERED_MAX:
+            self._verified.clear()
+        self._verified[digest] = public_key
 
     def check_decoded(self, data: bytes, transaction: Transaction, time_ns: int) -> Checked:
         """Return ``transaction`` when a block of time ``time_ns`` may hold it. Raises: Rejected."""
+        checked = self._check_content(data, transaction, time_ns)
+        self.verify(checked)
+        return checked
+
+    def _check_content(self, data: bytes, transaction: Transaction, time_ns: int) -> Checked:
         envelope = transaction.envelope
         check_valid_until(envelope.valid_until, time_ns)
-        message = envelope.to_be_signed(self._genesis_hash)
-        identifier = sha256(message)
+        identifier = envelope.transaction_id(self._genesis_hash)
         if self.is_seen(envelope.valid_until, identifier):
             raise Rejected(
                 "duplicate", "this transaction was ordered before; ask for its receipt by id"
@@ -98,7 +125,6 @@ class Checker:
         key = (
             self._joining_key(transaction) if envelope.is_joining else self._key(envelope, time_ns)
         )
-        self._verify(envelope, message, key.public_key)
         return Checked(
             data=data,
             transaction=transaction,
@@ -158,16 +184,6 @@ class Checker:
         declaration = self._apps.get(app)
         found = None if declaration is None else declaration.actions.get(name)
         return found is not None and found.is_open and not found.is_timer
-
-    def _verify(self, envelope: Envelope, message: bytes, public_key: bytes) -> None:
-        digest = sha256(envelope.encode())
-        if self._verified.get(digest) == public_key:
-            return
-        if not ed25519.verify(public_key, message, envelope.signature):
-            raise Rejected("bad-signature", "not signed by this key for this ledger; sign it again")
-        if len(self._verified) >= VERIFIED_REMEMBERED_MAX:
-            self._verified.clear()
-        self._verified[digest] = public_key
 
     def _account(self, account: bytes) -> tuple[str, dict[bytes, _Key]] | None:
         if account in self._accounts:
