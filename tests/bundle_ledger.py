@@ -217,7 +217,7 @@ def made() -> tuple[ProofLedger, bytes, bytes]:
     )
     refused = ledger.run(BO, "put", store=13, code="nail", price=1)
     ledger.run(BO, "mark", key=b"a\0b")
-    ledger.run(ANA, "wake", at_ns=ledger.time_ns + 2 * 10**9, store=1, code="nut")
+    ledger.run(ANA, "wake", at_ns=ledger.time_ns + 3 * 10**9, store=1, code="nut")
     ledger.run(ANA, "found")
     ledger.time_ns += 10**10
     ledger.engine.run_due()

@@ -30,6 +30,7 @@ SALT_BYTES = 16
 ROWS_WRITTEN_PER_BLOCK_MAX = 20_000
 BLOCK_BYTES_MAX = 4 << 20  # sum of the entries of one block
 TIMERS_PER_BLOCK_MAX = 500
+TIMER_DELAY_NS_MIN = 10**9  # 1 s past the block's time; timers that set timers make no endless run of blocks
 SEEN_EXPIRED_PER_ENTRY = (
     2  # a block deletes at most this x entries + SEEN_EXPIRED_BASE of comity_seen
 )
@@ -90,6 +91,7 @@ CALL_DEPTH_MAX = 8  # actions that call one another within one call
 VERIFIED_REMEMBERED_MAX = 100_000  # signatures, and accounts, remembered between checks
 BLOCKS_PER_SUBMIT_MAX = 1_000  # blocks that one call of an engine makes
 CANDIDATES_KEPT_MAX = 8  # executed blocks of one height, waiting for a decision
+ACCEPTED_KEPT_MAX = 1_000  # hashes of blocks of one height that a node voted for
 
 AUDIT_FINDINGS_MAX = 200  # named one by one; the rest is counted
 

@@ -57,7 +57,7 @@ class Chance:
             steps = [self._row_step() for _ in range(self.random.choice((1, 2, 3)))]
             if self.random.random() < 0.2:
                 steps.append([self.random.choice(("stop", "fault"))])
-            return ["timer", time_ns + self.random.choice((0, 1, 2, 5)) * 10**9, steps]
+            return ["timer", time_ns + self.random.choice((0, 2, 5, 9)) * 10**9, steps]
         if kind < 0.12:
             return self._schema_step()
         return self._row_step()

@@ -14,6 +14,7 @@ KEY_BYTES_MAX = 256
 _INT64 = 1 << 63
 
 ROW_NOT_FOUND, ROW_EXISTS, BAD_ROW, NOT_UNIQUE, KEY_TOO_LONG = 1, 2, 3, 4, 5
+BAD_TIMER = 20
 TABLE_NOT_FOUND, TABLE_EXISTS, TABLE_NOT_EMPTY, BAD_SCHEMA = 30, 31, 32, 33
 
 
@@ -145,6 +146,8 @@ class Model:
         if operation == "fault":
             raise Fault
         if operation == "timer":
+            if arguments[0] < self.time_ns + 10**9:
+                raise No(BAD_TIMER)
             at = (arguments[0], (self._position << 20) | self._timers_set)
             self._timers_set += 1
             self.timers[at] = (app, arguments[1])

@@ -17,6 +17,7 @@ from comity.limits import (
     SALT_BYTES,
     SCHEMA_VERSIONS_BYTES_MAX,
     TABLES_MAX,
+    TIMER_DELAY_NS_MIN,
 )
 from comity.machine.accounts import MachineAccounts
 from comity.machine.database import Database
@@ -42,6 +43,7 @@ from comity.sdk.standard import (
 
 GRANT_SCHEMA = "schema"
 GRANT_ACCOUNTS = "accounts"
+_TOO_EARLY = f"set it {TIMER_DELAY_NS_MIN // 10**9} s or more after the block's time"
 _SEQUENCE_BITS = 20  # a writer sets fewer timers than it may touch rows
 _VERSIONS_AT = 2
 _TIMER_APP_AT = 3
@@ -136,7 +138,7 @@ class ActionContext:
     @property
     def timers(self) -> "MachineTimers":
         """Return the app's timers."""
-        return MachineTimers(self._state, self._app, self._writer)
+        return MachineTimers(self._state, self._app, self._writer, self._facts.time_ns)
 
     @property
     def schema(self) -> "MachineSchema":
@@ -180,16 +182,19 @@ class ActionContext:
 class MachineTimers:
     """The timers of one app within one transaction."""
 
-    def __init__(self, state: State, app: Declaration, writer: Writer) -> None:
+    def __init__(self, state: State, app: Declaration, writer: Writer, time_ns: int) -> None:
         self._state = state
         self._app = app
         self._writer = writer
+        self._time_ns = time_ns
 
     def set(self, at_ns: int, action: str, arguments: Mapping[str, Any]) -> tuple[int, int]:
         """Run ``action`` once block time is past ``at_ns``. Raises: BadTimer, TooMuchWork."""
         found = self._app.actions.get(action)
         if found is None or not found.is_timer or not 0 <= at_ns <= INT64_MAX:
             raise BadTimer(action=action)
+        if at_ns < self._time_ns + TIMER_DELAY_NS_MIN:
+            raise BadTimer(action=action, problem=_TOO_EARLY)
         check_arguments(found, arguments)
         try:
             data = cbor.encode(dict(arguments))

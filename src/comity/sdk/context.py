@@ -128,7 +128,13 @@ class Timers(Protocol):
     """Work for later: run by the machine as the app that set it, at the start of the first block past its time."""
 
     def set(self, at_ns: int, action: str, arguments: Mapping[str, ColumnValue]) -> tuple[int, int]:
-        """Run this app's timer ``action`` once block time is past ``at_ns``; return its (fire_at, sequence)."""
+        """Run this app's timer ``action`` once block time is past ``at_ns``; return its (fire_at, sequence).
+
+        Args:
+            at_ns: one second or more after the block's time.
+
+        Raises: BadTimer.
+        """
 
     def cancel(self, fire_at: int, sequence: int) -> bool:
         """Drop a timer that this app set; tell whether it was still there."""

@@ -128,7 +128,9 @@ class Expired(MachineRefusal, code=19, fix="Begin again; a deadline does not com
     deadline_ns: int
 
 
-class BadTimer(MachineRefusal, code=20, fix="Tell the author of the app."):
+class BadTimer(
+    MachineRefusal, code=20, fix="Choose a later time; if you chose none, tell the author of the app."
+):
     """A timer names no timer of its app, or a time that it cannot have."""
 
     action: str

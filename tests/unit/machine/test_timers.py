@@ -1,6 +1,6 @@
 """Timers and ticks (consensus rule R3.6): each test named after its rule."""
 
-from comity.limits import TIMERS_PER_BLOCK_MAX
+from comity.limits import TIMER_DELAY_NS_MIN, TIMERS_PER_BLOCK_MAX
 from comity.model.block import Link, Tick
 from tests.simulation.world import SECOND_NS, World
 from tests.unit.machine import trial_app
@@ -89,7 +89,31 @@ def test_r3_6_timers_set_by_timers_have_places_of_their_own(world: World) -> Non
     world.block(write(world), forward_ns=at_ns - world.now_ns + 1)
     assert "marks" not in notes(world)
     world.block(write(world))
+    assert "marks" not in notes(world)
+    world.block(write(world))
     assert notes(world)["marks"] == 4
+
+
+def test_r3_6_a_timer_is_set_a_second_ahead_at_least(world: World) -> None:
+    """A nanosecond less is refused; so timers that set timers make one block a second, not one after the other."""
+    arguments = {"action": "mark", "name": "m"}
+    for ahead_ns, code in ((TIMER_DELAY_NS_MIN, 0), (TIMER_DELAY_NS_MIN - 1, 20)):
+        at_ns = world.now_ns + SECOND_NS + ahead_ns
+        data = world.transaction("ana", ("trial.set_timer", {**arguments, "at_ns": at_ns}))
+        receipt = world.block(data).outcomes[0].receipt
+        assert (receipt.app, receipt.code) == ("comity" if code else "", code)
+    for delay_ns, blocks in ((TIMER_DELAY_NS_MIN, 4), (TIMER_DELAY_NS_MIN - 1, 1)):
+        trial_app.CHAOS["delay_ns"] = delay_ns
+        world.now_ns = set_timers(world, "hurry", 2, "h")
+        before = world.store.height
+        for _ in range(20):  # a node that looks five times a second
+            candidate = world.prepare(forward_ns=SECOND_NS // 5).candidate
+            if candidate is not None:
+                world.commit(world.machine.finalize(candidate.entries))
+        assert world.store.height - before == blocks
+        while (at_ns := world.machine.next_timer_ns()) is not None:
+            trial_app.CHAOS["delay_ns"] = 0
+            world.block(write(world), forward_ns=at_ns - world.now_ns + 1)
 
 
 def test_r3_6_timers_that_write_much_are_spread_over_blocks(world: World) -> None:

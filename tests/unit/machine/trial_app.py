@@ -206,9 +206,17 @@ def cancel_planted(ctx: Context, name: Name) -> None:
 
 @app.timer
 def again(ctx: Context, name: Name) -> None:
-    """Set two timers for the past."""
-    ctx.timers.set(0, "mark", {"name": f"{name}x"})
-    ctx.timers.set(0, "mark", {"name": f"{name}y"})
+    """Set two timers for as soon as may be."""
+    at_ns = ctx.time_ns + 10**9
+    ctx.timers.set(at_ns, "mark", {"name": f"{name}x"})
+    ctx.timers.set(at_ns, "mark", {"name": f"{name}y"})
+
+
+@app.timer
+def hurry(ctx: Context, name: Name) -> None:
+    """Set oneself again for as early as the test wants."""
+    ctx.db.add(Note(name=f"{name}{ctx.height}"))
+    ctx.timers.set(ctx.time_ns + CHAOS["delay_ns"], "hurry", {"name": name})
 
 
 def schema(name: str, appended: int = 0) -> TableSchema:

@@ -210,7 +210,7 @@ def test_a_fault_shows_its_cause(alarms: Ledger) -> None:
 
 def test_a_fault_of_a_timer_shows_its_cause(alarms: Ledger) -> None:
     """A node would put the timer aside and go on; a test says so and shows the line."""
-    alarms.run(wake, by="ana", name="fault", at_ns=alarms.time_ns + SECOND_NS)
+    alarms.run(wake, by="ana", name="fault", at_ns=alarms.time_ns + 2 * SECOND_NS)
     with pytest.raises(AppFault, match=r"alarm\.ring faults: ZeroDivisionError") as caught:
         alarms.advance(2)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -246,7 +246,7 @@ def test_rows_flags_and_nothing_travel_both_ways(alarms: Ledger) -> None:
 
 def test_a_default_is_the_apps_not_the_tests(alarms: Ledger) -> None:
     """Arguments that are left out are not sent; the action's own defaults hold."""
-    row = alarms.run(wake, "ana", name="tea", at_ns=alarms.time_ns + SECOND_NS)
+    row = alarms.run(wake, "ana", name="tea", at_ns=alarms.time_ns + 2 * SECOND_NS)
     assert row.is_loud is False
     with pytest.raises(TooLate) as caught:
         alarms.run(wake, "ana", name="tea", at_ns=0)
@@ -255,11 +255,11 @@ def test_a_default_is_the_apps_not_the_tests(alarms: Ledger) -> None:
 
 def test_a_view_cannot_write(alarms: Ledger) -> None:
     """SQL that would change rows is stopped, whatever a condition smuggles in."""
-    alarms.run(wake, "ana", name="tea", at_ns=alarms.time_ns + SECOND_NS)
+    alarms.run(wake, "ana", name="tea", at_ns=alarms.time_ns + 2 * SECOND_NS)
     with pytest.raises(QueryError, match="a statement that does not read is not allowed"):
         alarms.view(alarm.sly)
     assert len(alarms.rows(Alarm)) == 1
-    alarms.run(wake, "ana", name="egg", at_ns=alarms.time_ns + SECOND_NS)
+    alarms.run(wake, "ana", name="egg", at_ns=alarms.time_ns + 2 * SECOND_NS)
 
 
 def test_results_are_what_is_declared(alarms: Ledger) -> None:
@@ -274,7 +274,7 @@ def test_a_replay_gives_the_same(ledger: Ledger, alarms: Ledger) -> None:
     """Executed again, blocks give the same app hashes; state outside the tables is found."""
     ledger.run(pay, by="ana", source="ana", target="bo", amount_cents=1)
     ledger.check_replay()
-    alarms.run(wake, "ana", name="tea", at_ns=alarms.time_ns + SECOND_NS)
+    alarms.run(wake, "ana", name="tea", at_ns=alarms.time_ns + 2 * SECOND_NS)
     alarms.advance(60)
     alarms.check_replay()
     alarms.run(alarm.remember, by="ana", name="tea")
