@@ -11,7 +11,7 @@ from comity.model.receipt import Receipt
 from comity.sdk.standard import NotAuthorized, TooMuchWork
 from tests.simulation.world import World, account_of, key_of
 from tests.unit.machine import trial_app
-from tests.unit.machine.blocks import notes
+from tests.unit.machine.blocks import notes, write
 
 
 def run(world: World, planted: Callable[[Any], Any], by: str = "ana") -> Receipt:
@@ -124,3 +124,36 @@ def test_a_refused_change_of_several_parts_leaves_none(
     before = set(world.store.leaves), list(world.store.tables["comity_account"].scan())
     assert run(world, plant).results == ({"code": TooMuchWork.code},)
     assert (set(world.store.leaves), list(world.store.tables["comity_account"].scan())) == before
+
+
+def test_r3_4_recursion_without_end_is_the_apps_fault_and_leaves_no_trace(world: World) -> None:
+    """However deep a node lets Python go: writes that the limit cut off are gone, and the rest of the block stands."""
+    count = 0
+
+    def deep(ctx: Any) -> dict[str, Any]:
+        nonlocal count
+        count += 1
+        ctx.call("write", {"name": "deep", "value": count}) if count % 2 else ctx.db.put(
+            trial_app.Note(name="deep", value=count)
+        )
+        return deep(ctx)
+
+    trial_app.CHAOS["plant"] = deep
+    prepared = world.prepare(world.transaction("ana", ("trial.plant", {})), write(world, "bo"))
+    assert [(left.code, left.message) for left in prepared.left_out] == [
+        ("app-fault", "trial.plant faults: RecursionError")
+    ]
+    assert count > 50
+    assert prepared.candidate is not None
+    twin = World([trial_app.app])
+    again = twin.machine.process(prepared.candidate.entries, world.now_ns)
+    assert again.app_hash == prepared.candidate.app_hash
+    assert [outcome.receipt.is_ok for outcome in again.outcomes] == [True]
+
+
+def test_r3_4_a_machine_without_memory_stops(world: World) -> None:
+    """How much there is differs between nodes, so it decides nothing: no receipt, and nothing is left out."""
+    trial_app.CHAOS["plant"] = lambda _: {"x": b"x" * (1 << 62)}
+    with pytest.raises(MemoryError):
+        world.prepare(world.transaction("ana", ("trial.plant", {})))
+    assert world.store.height == 0
