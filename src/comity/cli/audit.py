@@ -17,6 +17,7 @@ from comity.errors import Unavailable
 from comity.machine.audit.audit import Held
 from comity.machine.audit.audit import audit as run_audit
 from comity.machine.audit.report import Finding, Report
+from comity.machine.audit.suspect import DAMAGE
 from comity.store.store import Store
 
 
@@ -41,14 +42,14 @@ def audit(ctx: click.Context, checkpoint: Path | None) -> None:
     transport = session.transport()
     held = None if checkpoint is None else _held(session, checkpoint)
     try:
-        connection, height = transport.connection, transport.tip().height
-    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, Unavailable) as error:
+        connection = transport.connection
+    except (*DAMAGE, Unavailable) as error:
         if isinstance(error.__cause__, apsw.CantOpenError | apsw.BusyError):
             raise  # that is about permissions and locks, not about what the file holds
         report = Report(chain_id=transport.genesis.chain_id)
         report.add(Finding(kind="sqlite", message=f"SQLite cannot read the file: {error}"))
     else:
-        with session.out.progress("audit", max(height, 1)) as bar:
+        with session.out.progress("audit") as bar:
             report = run_audit(
                 connection,
                 transport.genesis,

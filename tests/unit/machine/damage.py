@@ -1,6 +1,9 @@
 """A small ledger file with something of everything, to damage and to forge."""
 
+from copy import copy
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apsw
@@ -13,7 +16,22 @@ from tests.unit.machine import trial_app
 
 
 def write_ledger(path: Path) -> World:
-    """Write a ledger of twelve blocks: changes, deletions, refusals, timers, a quarantine, tables made and altered."""
+    """Write a ledger of twelve blocks and return its world; it is made once and copied."""
+    data, world = _made()
+    path.write_bytes(data)
+    return copy(world)
+
+
+@lru_cache(maxsize=1)
+def _made() -> tuple[bytes, World]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "node.sqlite"
+        world = _write(path)
+        return path.read_bytes(), world
+
+
+def _write(path: Path) -> World:
+    """Write changes, deletions, refusals, timers, a quarantine, tables made and altered."""
     world = World([trial_app.app], store=Store.create(str(path)))
     for calls in _BLOCKS:
         world.block(*[world.transaction(by, call) for by, call in calls])
@@ -21,27 +39,27 @@ def write_ledger(path: Path) -> World:
     for action in ("mark", "poison", "refuse"):
         arguments = {"at_ns": world.now_ns + 60 * SECOND_NS, "action": action, "name": action}
         world.block(world.transaction("cy", ("trial.set_timer", arguments)))
-    world.block(world.transaction("ana", _write("late", 9)), forward_ns=100 * SECOND_NS)
+    world.block(world.transaction("ana", _note("late", 9)), forward_ns=100 * SECOND_NS)
     world.block(world.transaction("bo", ("trial.write_then_stop", {"name": "x"})))
     world.store.close()
     return world
 
 
-def _write(name: str, value: int) -> tuple[str, dict[str, Any]]:
+def _note(name: str, value: int) -> tuple[str, dict[str, Any]]:
     return ("trial.write", {"name": name, "value": value})
 
 
 _BLOCKS: list[list[tuple[str, tuple[str, dict[str, Any]]]]] = [
-    [("ana", _write("a", 1)), ("bo", _write("b", 2)), ("cy", _write("é", 3))],
+    [("ana", _note("a", 1)), ("bo", _note("b", 2)), ("cy", _note("é", 3))],
     [("ana", ("trial.many", {"prefix": "n", "count": 90}))],
-    [("ana", _write("a", 4)), ("bo", ("trial.erase", {"name": "b"}))],
+    [("ana", _note("a", 4)), ("bo", ("trial.erase", {"name": "b"}))],
     [
         ("cy", ("trial.seal", {"name": "s", "value": 5})),
         ("bo", ("trial.grow", {"name": "b", "amount": 1})),
     ],
     [("ana", ("trial.make", {"name": "pool"}))],
-    [("ana", ("trial.hold_view", {"name": "pool"})), ("cy", _write("n00007", -7))],
-    [("bo", ("trial.erase", {"name": "n00003"})), ("bo", _write("b", 8))],
+    [("ana", ("trial.hold_view", {"name": "pool"})), ("cy", _note("n00007", -7))],
+    [("bo", ("trial.erase", {"name": "n00003"})), ("bo", _note("b", 8))],
 ]
 
 

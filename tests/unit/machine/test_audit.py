@@ -116,7 +116,7 @@ def test_an_altered_row_is_named(
           "UPDATE comity_transaction SET position = 3 WHERE position = -1"], "app-hash", 1),
         (["UPDATE comity_transaction SET height = 3 WHERE position = 6"], "transaction", 2),
         (["UPDATE comity_transaction SET height = 99 WHERE position = 2"], "log", None),
-        (["DELETE FROM comity_block WHERE height = 4"], "link", 4),
+        (["DELETE FROM comity_block WHERE height = 4"], "row", 4),
         (["UPDATE comity_block SET app_hash = zeroblob(32) WHERE height = 4"], "app-hash", 4),
         (["UPDATE comity_block SET log_size = 1 WHERE height = 4"], "log", 4),
         (["UPDATE comity_block SET evidence = NULL WHERE height = 4"], "evidence", 4),
@@ -127,12 +127,12 @@ def test_an_altered_row_is_named(
         (["CREATE VIEW v AS SELECT 1"], "schema", None),
         (["ALTER TABLE trial__note ADD COLUMN more TEXT"], "schema", None),
         (["DROP TABLE trial__note__h"], "schema", None),
-        (["UPDATE comity_tree SET page = zeroblob(40)"], "sqlite", None),
+        (["UPDATE comity_tree SET page = zeroblob(40)"], "page", 0),
         (["DELETE FROM comity_tree WHERE id & 1099511627775 = 1"], "page", 0),
         (["INSERT INTO comity_tree VALUES(9 << 50, x'00')"], "page", None),
-        (["UPDATE comity_block SET height = -1 WHERE height = 0"], "link", 0),
-        (["DELETE FROM comity_block"], "genesis", 0),
-        (["DROP TABLE comity_block"], "sqlite", None),
+        (["UPDATE comity_block SET height = -1 WHERE height = 0"], "row", -1),
+        (["DELETE FROM comity_block"], "row", 0),
+        (["DROP TABLE comity_block"], "schema", None),
     ],
 )  # fmt: skip
 def test_an_altered_record_is_named(
@@ -143,8 +143,7 @@ def test_an_altered_record_is_named(
     run(path, *statements)
     report = audit_file(path, world)
     found = [finding for finding in report.findings if finding.kind == kind]
-    assert found, report.findings
-    assert found[0].height == height
+    assert height in [finding.height for finding in found], report.findings
 
 
 def test_altered_evidence_is_named_whoever_signed_it(ledger: tuple[Path, World]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 import apsw
 
 from comity.crypto.hashing import HASH_BYTES
-from comity.errors import ComityError, ConfigError
 from comity.machine.audit.compare import Comparison
 from comity.machine.audit.replay import Progress, Replay
-from comity.machine.audit.report import UNREADABLE, Finding, Report
+from comity.machine.audit.report import Finding, Report
+from comity.machine.audit.suspect import Damaged, Suspect
 from comity.machine.machine import Machine
 from comity.model.genesis import Genesis
 from comity.sdk.declaration import Declaration
@@ -51,34 +51,30 @@ def audit(
     """
     report = Report(chain_id=genesis.chain_id)
     machine = Machine(reference, genesis, apps)
+    suspect = Suspect(connection)
     steps: tuple[Callable[[], None], ...] = (
-        lambda: _check_integrity(connection, report),
+        lambda: _check_integrity(suspect, report),
         lambda: Replay(connection, machine, report).run(progress),
-        lambda: Comparison(connection, reference, report).run(),
+        lambda: Comparison(suspect, reference, report).run(),
         lambda: _check_held(reference, held, report),
     )
-    for step in steps:
-        try:
-            step()
-        except ConfigError:
-            raise
-        except apsw.Error as error:
-            message = f"SQLite cannot read the file: {error}"
-            report.add(Finding(kind="sqlite", message=message))
-        except ComityError as error:
-            report.add(Finding(kind="sqlite", message=f"the file contradicts itself: {error}"))
-        except UNREADABLE as error:
-            message = f"a stored value cannot be read ({type(error).__name__}: {error})"
-            report.add(Finding(kind="sqlite", message=message))
+    with suspect.snapshot():
+        for step in steps:
+            try:
+                step()
+            except Damaged as damage:
+                message = f"SQLite cannot read the file: {damage}"
+                report.add(Finding(kind="sqlite", message=message))
     report.app_hash = reference.app_hash
     return report
 
 
-def _check_integrity(connection: apsw.Connection, report: Report) -> None:
+def _check_integrity(suspect: Suspect, report: Report) -> None:
     """Let SQLite check its own structure: pages, indexes, types."""
-    for (message,) in connection.execute("PRAGMA integrity_check(20)").fetchall():
+    for (message,) in suspect.rows("PRAGMA integrity_check(20)"):
         if message != "ok":
-            report.add(Finding(kind="sqlite", message=f"SQLite's integrity check: {message}"))
+            words = f"SQLite's integrity check: {message!r}"
+            report.add(Finding(kind="sqlite", message=words))
 
 
 def _check_held(reference: Store, held: Held | None, report: Report) -> None:

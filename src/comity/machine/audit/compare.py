@@ -1,28 +1,28 @@
 """The second half of an audit: compare every table of the file with the reference, cell by cell.
 
-Invariant: two files that compare equal hold the same schema and the same rows in every table, hashed or not; tree pages
-may be laid out otherwise, and then must have the hashes that the rows make. Both files are read once, in key order.
+Invariant: two files that compare equal hold the same schema, the same header fields that mean anything, and the same
+rows in every table, hashed or not; tree pages may be laid out otherwise, and then must have the hashes that the rows
+make. Both files are read once, in key order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
-import apsw
 import msgspec
 
 from comity.crypto.ordered import decode_key
-from comity.errors import InvariantViolated
-from comity.machine.audit.report import UNREADABLE, Finding, Report
+from comity.errors import Malformed
+from comity.machine.audit.pages import TreeRow, TreeWalk, table_of
+from comity.machine.audit.report import Finding, Report
+from comity.machine.audit.suspect import Cell, Damaged, Suspect, definitions_of
+from comity.model.row import RowCodec, StoredRow
 from comity.store.ddl import quote
 from comity.store.store import Store
 from comity.store.table import StoredTable
-from comity.store.tree import TABLE_SHIFT, Tree
-from comity.store.tree_check import check
-from comity.store.tree_pages import SqlitePages
 
-Cell = int | str | bytes | None
 Cells = tuple[Cell, ...]
 
-_LEFT_OUT = ("comity_tree",)  # compared page by page
+_TREE = "comity_tree"  # compared page by page
 _BY_HEIGHT = ("comity_block", "comity_root", "comity_transaction", "comity_undo")
 _OF_THE_TIP = (
     "comity_table",
@@ -31,6 +31,8 @@ _OF_THE_TIP = (
 )  # each block may change any row of them
 _HASHED_WITHOUT_HISTORY = ("comity_quota", "comity_seen")
 _SHOWN_CHARS_MAX = 60
+# Other fields of SQLite's header count pages and versions, or are checked when it reads: they change no value.
+_HEADER = ("application_id", "user_version", "encoding", "auto_vacuum")
 
 
 class _Column(msgspec.Struct, frozen=True):
@@ -42,62 +44,85 @@ class _Column(msgspec.Struct, frozen=True):
 class Comparison:
     """Compares the audited file with a reference that was replayed as far as it goes."""
 
-    def __init__(self, connection: apsw.Connection, reference: Store, report: Report) -> None:
-        self._suspect = connection
+    def __init__(self, suspect: Suspect, reference: Store, report: Report) -> None:
+        self._suspect = suspect
         self._reference = reference
         self._report = report
-        self._is_whole = True
+        self._is_whole = report.replayed_height == report.height
 
     def run(self) -> None:
-        """Compare schema, rows and pages; every difference is a finding.
+        """Compare header, schema, rows and pages; every difference is a finding.
 
         Where replay stopped early, what later blocks may have changed is passed over: the report says so.
         """
-        tip = self._suspect.execute("SELECT max(height) FROM comity_block").fetchone()
-        self._is_whole = tip == (self._reference.height,)
-        suspect, reference = _schema(self._suspect), _schema(self._reference.connection)
-        for name in sorted(suspect.keys() | reference.keys()):
-            if suspect.get(name) != reference.get(name) and not self._may_be_later(name):
-                self._report.add(
-                    Finding(
-                        kind="schema",
-                        message=f"the definition of {name} in SQLite was altered",
-                        table=name,
-                    )
-                )
-        for name in _tables(self._reference.connection):
-            if name not in _LEFT_OUT and suspect.get(name) == reference.get(name):
-                self._guard(name, self._compare_table)
-        if self._is_whole:
-            self._guard("comity_tree", self._check_pages)
+        self._guard("SQLite's header", self._compare_header)
+        different = self._compare_definitions()
+        for name in _tables(self._reference):
+            if name != _TREE and name not in different:
+                self._guard(name, partial(self._compare_table, name))
+        if self._is_whole and _TREE not in different:
+            self._guard(_TREE, self._check_pages)
 
-    def _guard(self, name: str, compare: Callable[[str], None]) -> None:
+    def _guard(self, name: str, compare: Callable[[], None]) -> None:
         """Run one comparison; what cannot be read is a finding about that table, and the others go on."""
         try:
-            compare(name)
-        except InvariantViolated as error:
-            self._report.add(Finding(kind="sqlite", message=f"{name}: {error}", table=name))
-        except (apsw.Error, *UNREADABLE) as error:
-            message = f"{name} cannot be read ({type(error).__name__}: {error})"
+            compare()
+        except Damaged as damage:
+            message = f"{name} cannot be read: {damage}"
             self._report.add(Finding(kind="sqlite", message=message, table=name))
+
+    def _compare_header(self) -> None:
+        for field in _HEADER:
+            statement = "PRAGMA " + field
+            found = list(self._suspect.rows(statement))
+            expected = self._reference.connection.execute(
+                statement
+            ).fetchall()  # tidy: sql-text: a name of ours
+            if found != expected:
+                message = f"the field {field} of SQLite's header is {_one(found)}, must be {_one(expected)}"
+                self._report.add(Finding(kind="header", message=message))
+
+    def _compare_definitions(self) -> tuple[str, ...]:
+        """Name every table, index, trigger and view that is not as the ledger has it; return their names."""
+        found, expected = self._suspect.definitions(), definitions_of(self._reference.connection)
+        different = []
+        for kind, name in sorted(found.keys() | expected.keys()):
+            here, there = found.get((kind, name)), expected.get((kind, name))
+            of_table = (here or there or [(name, "")])[0][0]
+            if here == there or self._may_be_later(of_table):
+                continue
+            different.append(name)
+            what = "was altered"
+            if there is None:
+                what = "was added: the ledger has none of this name"
+            elif here is None:
+                what = "is missing"
+            more = (
+                "; its rows were not compared" if kind == "table" and what == "was altered" else ""
+            )
+            message = f"the {kind} {name} {what}{more}"
+            self._report.add(Finding(kind="schema", message=message, table=name))
+        return tuple(different)
 
     def _compare_table(self, name: str) -> None:
         if name in _OF_THE_TIP and not self._is_whole:
             return
-        columns = _columns(self._reference.connection, name)
+        columns = _columns(self._reference, name)
+        query = _query(name, columns)
+        theirs = self._reference.connection.execute(query)  # tidy: sql-text: names are quoted
         pairs = _pair_up(
-            _cells(self._suspect, name, columns),
-            _cells(self._reference.connection, name, columns),
+            _cells(self._suspect.rows(query), columns),
+            _cells(theirs, columns),
             sum(column.is_key for column in columns),
         )
-        for ours, theirs in pairs:
+        for found, expected in pairs:
             self._report.rows_count += 1
-            if ours != theirs and (self._is_whole or not self._is_later(name, columns, ours)):
-                self._report.add(self._finding(name, columns, ours, theirs))
+            if found != expected and (self._is_whole or not self._is_later(name, columns, found)):
+                self._report.add(self._finding(name, columns, found, expected))
 
-    def _may_be_later(self, name: str) -> bool:
-        """Tell whether a block that was not replayed may have made or altered a table, index or history."""
-        is_fixed = name[:7] == "comity_" or "__" in name.removesuffix("__h")
+    def _may_be_later(self, table: str) -> bool:
+        """Tell whether a block that was not replayed may have made or altered a table, its indexes or history."""
+        is_fixed = table[:7] == "comity_" or "__" in table.removesuffix("__h")
         return not self._is_whole and not is_fixed
 
     def _is_later(self, name: str, columns: Sequence[_Column], found: Cells | None) -> bool:
@@ -152,78 +177,83 @@ class Comparison:
         ).fetchone()
         return None if found is None else found[0]
 
-    def _check_pages(self, name: str) -> None:
-        """Compare tree pages; a page that differs is judged by the hashes that the reference's rows make."""
-        columns = _columns(self._reference.connection, name)
-        different: dict[int, None] = {}
-        for ours, theirs in _pair_up(
-            _cells(self._suspect, name, columns),
-            _cells(self._reference.connection, name, columns),
-            1,
-        ):
-            page_id = (theirs or ours or (0,))[0]
-            if ours != theirs and isinstance(page_id, int):
-                different[page_id >> TABLE_SHIFT] = None
+    def _check_pages(self) -> None:
+        """Compare tree pages; a tree that differs is judged by the hashes that the reference's rows make."""
+        columns = _columns(self._reference, _TREE)
+        query = _query(_TREE, columns)
+        theirs = self._reference.connection.execute(query)  # tidy: sql-text: names are quoted
+        pairs = _pair_up(self._suspect.rows(query), theirs, 1)
+        trees = [
+            table_of(found or expected or ()) for found, expected in pairs if found != expected
+        ]
         tables = {table.number: table for table in self._reference.tables.values()}
-        for number in different:
+        for number in dict.fromkeys(trees):
             table = tables.get(number)
             if table is None:
                 message = f"the state tree has pages of table number {number}, which there is not"
-                self._report.add(Finding(kind="page", message=message, table=name))
+                self._report.add(Finding(kind="page", message=message, table=_TREE))
             else:
-                self._guard(table.schema.name, lambda _, table=table: self._check_tree(table))  # type: ignore[misc]  # a default is no parameter
+                self._guard(table.schema.name, partial(self._check_tree, table))
 
     def _check_tree(self, table: StoredTable) -> None:
         codec = table.codec
-        rows = ((codec.key(row), codec.row_hash(row)) for row in table.scan())
-        fault = check(Tree(SqlitePages(self._suspect), table.number), rows)
-        if fault is None:
-            return  # another layout of the same tree
-        values = None if fault.key is None else decode_key(fault.key, codec.key_types)
-        row = None if values is None else table.get(values)
-        key = "" if values is None else ", ".join(map(_shown, values))
-        name, height = table.schema.name, None if row is None else self._height_at(row[0])
-        at = "" if height is None else f", height {height}"
-        message = f"the state tree of {name} is wrong at or next to [{key}]{at}: {fault.message}"
-        self._report.add(Finding(kind="page", message=message, table=name, key=key, height=height))
+
+        def is_row(key: bytes) -> bool:
+            try:
+                return table.get(decode_key(key, codec.key_types)) is not None
+            except Malformed:
+                return False
+
+        rows = (
+            TreeRow(codec.key(row), codec.row_hash(row), partial(self._name, codec, row))
+            for row in table.scan()
+        )
+        for fault in TreeWalk(self._suspect, table.number, rows, is_row).run():
+            self._report.add(fault.to_finding(table.schema.name))
+
+    def _name(self, codec: RowCodec, row: StoredRow) -> tuple[str, int | None]:
+        return ", ".join(map(_shown, codec.key_values(row))), self._height_at(row[0])
 
 
-def _schema(connection: apsw.Connection) -> dict[str, str]:
-    rows = connection.execute(
-        "SELECT name, type || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema"
+def _tables(reference: Store) -> list[str]:
+    rows = reference.connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
     )
-    return {str(name): str(sql) for name, sql in rows}
-
-
-def _tables(connection: apsw.Connection) -> list[str]:
-    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
     return [str(name) for (name,) in rows if not str(name).startswith("sqlite_")]
 
 
-def _columns(connection: apsw.Connection, name: str) -> list[_Column]:
+def _columns(reference: Store, name: str) -> list[_Column]:
     """Return the columns of a table, those of its primary key first."""
-    rows = connection.execute("SELECT name, pk, type FROM pragma_table_info(?)", (name,)).fetchall()
+    rows = reference.connection.execute(
+        "SELECT name, pk, type FROM pragma_table_info(?)", (name,)
+    ).fetchall()
     key_first = sorted(rows, key=lambda row: (row[1] == 0, row[1]))
     return [
         _Column(str(title), is_key=at != 0, is_text=kind == "TEXT") for title, at, kind in key_first
     ]
 
 
-def _cells(connection: apsw.Connection, name: str, columns: Sequence[_Column]) -> Iterator[Cells]:
-    """Yield a table's rows in the order of its key; text that is no UTF-8 any more is shown as it can be."""
-    texts = [at for at, column in enumerate(columns) if column.is_text]
+def _query(name: str, columns: Sequence[_Column]) -> str:
+    """Return the statement that reads a table in the order of its key, texts as bytes, then the texts' types."""
     quoted = [quote(column.name) for column in columns]
-    listed = ["CAST(" + q + " AS BLOB)" if at in texts else q for at, q in enumerate(quoted)]
-    listed += ["typeof(" + quoted[at] + ")" for at in texts]
-    keys = [q for q, column in zip(quoted, columns, strict=True) if column.is_key]
+    pairs = list(zip(quoted, columns, strict=True))
+    listed = ["CAST(" + q + " AS BLOB)" if column.is_text else q for q, column in pairs]
+    listed += ["typeof(" + q + ")" for q, column in pairs if column.is_text]
+    keys = [q for q, column in pairs if column.is_key]
     tail = " FROM " + quote(name) + " NOT INDEXED ORDER BY " + ", ".join(keys)
+    return "SELECT " + ", ".join(listed) + tail
+
+
+def _cells(records: Iterable[Cells], columns: Sequence[_Column]) -> Iterator[Cells]:
+    """Yield the rows that ``_query`` reads; text that is no UTF-8 any more is shown as it can be."""
+    texts = [at for at, column in enumerate(columns) if column.is_text]
     count = len(columns)
-    statement = "SELECT " + ", ".join(listed) + tail
-    for record in connection.execute(statement):  # tidy: sql-text: names are quoted
+    for record in records:
         row = list(record[:count])
         for at, kind in zip(texts, record[count:], strict=True):
-            if kind == "text":
-                row[at] = row[at].decode("utf-8", "surrogateescape")
+            cell = row[at]
+            if kind == "text" and isinstance(cell, bytes):
+                row[at] = cell.decode("utf-8", "surrogateescape")
         yield tuple(row)
 
 
@@ -256,13 +286,17 @@ def _order(row: Cells | None, key_count: int) -> list[tuple[int, int, bytes]]:
 def _rank(cell: Cell) -> tuple[int, int, bytes]:
     if cell is None:
         return (0, 0, b"")
-    if isinstance(cell, int):
-        return (1, cell, b"")
+    if isinstance(cell, bytes):
+        return (3, 0, cell)
     if isinstance(cell, str):
         return (2, 0, cell.encode("utf-8", "surrogateescape"))
-    return (3, 0, cell)
+    return (1, cell, b"")  # where a number's type is damaged, also one with a fraction
 
 
 def _shown(value: Cell) -> str:
     text = value.hex() if isinstance(value, bytes) else ascii(value)
     return text if len(text) <= _SHOWN_CHARS_MAX else text[:_SHOWN_CHARS_MAX] + "..."
+
+
+def _one(rows: Sequence[tuple[object, ...]]) -> str:
+    return ascii(rows[0][0]) if rows else "none"

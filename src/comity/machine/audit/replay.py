@@ -4,33 +4,56 @@ Invariant: the reference holds what the signed transactions make of the genesis,
 of its results; what the file says otherwise of log, receipts, app hashes and evidence is a finding.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import apsw
+import msgspec
 
 from comity.crypto import ed25519
-from comity.errors import BlockRejected, ComityError, Malformed
+from comity.errors import BlockRejected, Malformed, Rejected
 from comity.machine.audit.report import Finding, Report
+from comity.machine.audit.suspect import Damaged, Suspect, definitions_of
 from comity.machine.candidate import Candidate
 from comity.machine.machine import Machine
 from comity.model.account import key_id
-from comity.model.block import Link
+from comity.model.block import Link, is_tick
 from comity.model.evidence import Evidence
 from comity.model.receipt import pack_stored
 from comity.model.transaction import Transaction
 
 Progress = Callable[[int, int], None]  # (heights done, heights in all)
 _WRONG_ID = "is stored under another id than its own"
+_BLOCKS, _ENTRIES = "comity_block", "comity_transaction"
+_HEADS = "SELECT engine_height, app_hash, log_size, evidence FROM comity_block WHERE height = ?"
+_RECORDS = (
+    "SELECT position, id, bytes, receipt FROM comity_transaction WHERE height = ? ORDER BY position"
+)
+_LAST = {
+    _BLOCKS: "SELECT max(height) FROM comity_block",
+    _ENTRIES: "SELECT max(height) FROM comity_transaction",
+}
+_CHAIN = "SELECT max(height) FROM comity_chain"
+_STRAYS = (
+    "SELECT position, height FROM comity_transaction WHERE height < 1 OR"
+    " (height > ? AND height NOT IN (SELECT height FROM comity_block)) ORDER BY position"
+)
+_OPTIONAL_BYTES = (bytes, type(None))
 
 
-class StoredBlock:
-    """What the audited file says of one block."""
+class BlockHead(msgspec.Struct, frozen=True):
+    """A row of ``comity_block``: what the audited file says that a block made."""
 
-    def __init__(
-        self, row: tuple[object, ...], records: list[tuple[int, bytes | None, bytes, bytes | None]]
-    ) -> None:
-        self.height, self.engine_height, self.app_hash, self.log_size, self.evidence = row
-        self.records = records
+    engine_height: int
+    app_hash: bytes
+    log_size: int
+    evidence: bytes | None
+
+
+class StoredBlock(msgspec.Struct, frozen=True):
+    """What the audited file holds of one block; ``head`` is None where that row is missing."""
+
+    head: BlockHead | None
+    records: list[tuple[int, bytes | None, bytes, bytes | None]]
 
 
 class Replay:
@@ -41,77 +64,103 @@ class Replay:
     """
 
     def __init__(self, connection: apsw.Connection, machine: Machine, report: Report) -> None:
-        self._connection = connection
+        self._suspect = Suspect(connection)
         self._machine = machine
         self._report = report
+        self._readable: tuple[str, ...] = ()
 
     def run(self, progress: Progress | None = None) -> None:
-        """Replay every block; stops at the first that cannot follow, which is a finding."""
-        tip = self._connection.execute("SELECT max(height) FROM comity_block").fetchone()
-        total: int = 0 if tip is None or tip[0] is None else tip[0]
-        self._report.height = total
-        self._check_keyed_records()
-        first = True
-        for block in self._blocks():
-            if not self._replay(block, is_genesis=first):
-                return
-            first = False
-            self._report.replayed_height = self._machine.store.height
-            if progress is not None:
-                progress(self._machine.store.height, total)
-        if first:
-            self._report.add(
-                Finding(kind="genesis", message="the file has no genesis block", height=0)
-            )
+        """Replay every block; stops at the first that cannot follow, which is a finding.
 
-    def _blocks(self) -> Iterator[StoredBlock]:
-        rows = self._connection.execute(
-            "SELECT height, engine_height, app_hash, log_size, evidence FROM comity_block ORDER BY height"
-        )
-        for row in rows:
-            records = self._connection.execute(
-                "SELECT position, id, bytes, receipt FROM comity_transaction WHERE height = ? ORDER BY position",
-                (row[0],),
-            ).fetchall()
-            yield StoredBlock(row, records)  # type: ignore[arg-type]  # STRICT columns
+        A block whose row in ``comity_block`` is missing is replayed from its entries. Raises: Damaged.
+        """
+        self._readable = self._find_readable()
+        total = self._report.height = max(map(self._last, (_BLOCKS, _ENTRIES)))
+        is_whole = all(self._is_replayed(height, progress) for height in range(max(total, 0) + 1))
+        if is_whole:
+            self._check_tip(total)
+        self._check_strays()
 
-    def _check_keyed_records(self) -> None:
-        """Name entries of the log that belong to no block."""
-        strays = self._connection.execute(
-            "SELECT position, height FROM comity_transaction"
-            " WHERE height NOT IN (SELECT height FROM comity_block) OR height < 1 ORDER BY position"
-        )
-        for position, height in strays:
-            self._report.add(
-                Finding(
-                    kind="log",
-                    message=f"log entry {position} belongs to height {height}, which is no block of this ledger",
-                    position=position,
-                )
-            )
+    def _find_readable(self) -> tuple[str, ...]:
+        """Return which tables of blocks are defined as a ledger's are: another could be a view without end."""
+        found, ours = self._suspect.definitions(), definitions_of(self._machine.store.connection)
+        named = {name: ("table", name) for name in (_BLOCKS, _ENTRIES)}
+        return tuple(name for name, at in named.items() if found.get(at) == ours[at])
 
-    def _replay(self, block: StoredBlock, *, is_genesis: bool) -> bool:
-        """Replay one block; tell whether the next can follow."""
-        expected = self._machine.store.height + 1
-        if block.height != expected:
-            self._stop("link", f"block {expected} is missing: the next is {block.height}", expected)
+    def _last(self, table: str) -> int:
+        if table not in self._readable:
+            return -1
+        for (height,) in self._suspect.rows(_LAST[table], kinds=((int, type(None)),)):
+            if isinstance(height, int):
+                return height
+        return -1
+
+    def _is_replayed(self, height: int, progress: Progress | None) -> bool:
+        """Replay the block at ``height``; tell whether the next can follow."""
+        try:
+            block = self._stored(height)
+        except Damaged as damage:
+            self._stop("sqlite", f"block {height} cannot be read: {damage}", height)
             return False
-        if is_genesis:
+        if block.head is None and not block.records and height:
+            message = f"block {height} is missing: the file goes on to block {self._report.height}"
+            self._stop("link", message, height)
+            return False
+        if not self._replay(block, height):
+            return False
+        self._report.replayed_height = height
+        if progress is not None:
+            progress(height, self._report.height)
+        return True
+
+    def _stored(self, height: int) -> StoredBlock:
+        head, records = None, []
+        if _BLOCKS in self._readable:
+            for row in self._suspect.rows(_HEADS, (height,), (int, bytes, int, _OPTIONAL_BYTES)):
+                head = BlockHead(*row)  # type: ignore[arg-type]  # the kinds that were asked for
+        if _ENTRIES in self._readable:
+            kinds = (int, _OPTIONAL_BYTES, bytes, _OPTIONAL_BYTES)
+            records = list(self._suspect.rows(_RECORDS, (height,), kinds))
+        return StoredBlock(head, records)  # type: ignore[arg-type]  # as above
+
+    def _check_tip(self, total: int) -> None:
+        """Name blocks of which only the state is left."""
+        for (height,) in self._suspect.rows(_CHAIN):
+            if isinstance(height, int) and height > total:
+                message = f"block {total + 1} is missing: comity_chain says height {height}"
+                self._report.add(Finding(kind="link", message=message, height=total + 1))
+
+    def _check_strays(self) -> None:
+        """Name entries of the log that belong to no block."""
+        if len(self._readable) < len(_LAST):
+            return
+        for position, height in self._suspect.rows(_STRAYS, (self._report.replayed_height,)):
+            if isinstance(position, int) and isinstance(height, int):
+                message = f"log entry {position} belongs to height {height}, which is no block of this ledger"
+                self._report.add(Finding(kind="log", message=message, position=position))
+
+    def _replay(self, block: StoredBlock, height: int) -> bool:
+        """Replay one block; tell whether the next can follow."""
+        if height == 0:
             candidate = self._machine.start()
+        elif not self._check_first(block, height):
+            return False
         else:
-            if not self._check_first(block, expected):
-                return False
             try:
                 candidate = self._machine.finalize([record[2] for record in block.records])
             except (BlockRejected, Malformed) as error:
-                if self._are_records_good(block, expected):
-                    message = f"block {expected} cannot be executed: {error}"
-                    self._stop("transaction", message, expected)
+                if self._are_records_good(block, height):
+                    message = f"block {height} cannot be executed: {error}"
+                    self._stop("transaction", message, height)
                 return False
-        candidate.engine_height = block.engine_height  # type: ignore[assignment]  # an integer column
-        self._compare(block, candidate)
+        self._compare_records(block, candidate)
+        evidence = None
+        if block.head is not None:
+            self._compare_head(block.head, candidate)
+            candidate.engine_height = block.head.engine_height
+            evidence = block.head.evidence
         self._machine.finalize_as(candidate)
-        self._machine.commit(block.evidence)  # type: ignore[arg-type]  # a BLOB column
+        self._machine.commit(evidence)
         return True
 
     def _check_first(self, block: StoredBlock, height: int) -> bool:
@@ -133,7 +182,11 @@ class Replay:
             self._stop(
                 "link", f"the link of block {height} (log entry {position}) carries an id", height
             )
-        return self._check_link(link, height, position)
+        ticks = [record[0] for record in block.records[1:] if is_tick(record[2])]
+        if ticks:
+            message = f"log entry {ticks[0]} in block {height} is a tick, which is never logged"
+            self._stop("transaction", message, height)
+        return self._check_link(link, height, position) and not ticks
 
     def _are_records_good(self, block: StoredBlock, height: int) -> bool:
         """Name the entries for which a block was rejected; tell whether there are none."""
@@ -184,14 +237,14 @@ class Replay:
             return _WRONG_ID
         try:
             self._machine.checker.check(data, link.time_ns)
-        except ComityError as error:
+        except (Rejected, Malformed) as error:
             return f"no member signed this for this block: {error}"
         self._report.signatures_count += 1
         return None
 
-    def _compare(self, block: StoredBlock, candidate: Candidate) -> None:
-        """Name what the file says otherwise of a block's outcome."""
-        height = candidate.height
+    def _compare_records(self, block: StoredBlock, candidate: Candidate) -> None:
+        """Name what the file says otherwise of a block's entries and their outcomes."""
+        height, first = candidate.height, self._machine.store.log_size
         for outcome, record in zip(candidate.outcomes, block.records[1:], strict=True):
             position, identifier, _, receipt = record
             self._report.transactions_count += 1
@@ -200,57 +253,38 @@ class Replay:
                 self._name_transaction(height, position, _WRONG_ID)
             salt = outcome.checked.transaction.receipt_salt
             if receipt != pack_stored(salt, outcome.receipt.encode()):
+                message = f"the receipt of log entry {position} in block {height} was altered"
                 self._report.add(
-                    Finding(
-                        kind="receipt",
-                        message=f"the receipt of log entry {position} in block {height} was altered",
-                        height=height,
-                        position=position,
-                    )
+                    Finding(kind="receipt", message=message, height=height, position=position)
                 )
-        store = self._machine.store
         positions = [record[0] for record in block.records]
-        if positions != list(range(store.log_size, store.log_size + len(positions))) and height > 0:
-            self._report.add(
-                Finding(
-                    kind="log",
-                    message=f"the entries of block {height} are out of place",
-                    height=height,
-                )
-            )
-        if block.app_hash != candidate.app_hash:
-            self._report.add(
-                Finding(
-                    kind="app-hash",
-                    message=f"the app hash of block {height} is not what its transactions make",
-                    height=height,
-                )
-            )
-        if block.log_size != candidate.seal().log.size:
-            self._report.add(
-                Finding(
-                    kind="log", message=f"the log size of block {height} is wrong", height=height
-                )
-            )
-        if block.engine_height != height:  # the embedded engine counts as the ledger does
-            self._report.add(
-                Finding(
-                    kind="row",
-                    message=f"comity_block[{height}], height {height} was altered:"
-                    f" engine_height is {block.engine_height}, must be {height}",
-                    table="comity_block",
-                    key=str(height),
-                    height=height,
-                )
-            )
-        self._check_evidence(block, candidate)
+        if height and positions != list(range(first, first + len(positions))):
+            self._add("log", f"the entries of block {height} are out of place", height)
 
-    def _check_evidence(self, block: StoredBlock, candidate: Candidate) -> None:
+    def _compare_head(self, head: BlockHead, candidate: Candidate) -> None:
+        """Name what the file says otherwise of what a block made."""
+        height = candidate.height
+        if head.app_hash != candidate.app_hash:
+            message = f"the app hash of block {height} is not what its transactions make"
+            self._add("app-hash", message, height)
+        if head.log_size != candidate.seal().log.size:
+            self._add("log", f"the log size of block {height} is wrong", height)
+        if head.engine_height != height:  # the embedded engine counts as the ledger does
+            message = (
+                f"comity_block[{height}], height {height} was altered:"
+                f" engine_height is {head.engine_height}, must be {height}"
+            )
+            self._report.add(
+                Finding(kind="row", message=message, table=_BLOCKS, key=str(height), height=height)
+            )
+        self._check_evidence(head, candidate)
+
+    def _check_evidence(self, head: BlockHead, candidate: Candidate) -> None:
         problem = None
         genesis = self._machine.genesis
         keys = {key_id(node.public_key): node.public_key for node in genesis.nodes}
         try:
-            evidence = Evidence.decode(block.evidence or b"")  # type: ignore[arg-type]  # a BLOB column
+            evidence = Evidence.decode(head.evidence or b"")
         except Malformed as error:
             problem = str(error)
         else:
@@ -266,16 +300,13 @@ class Replay:
         self._report.signatures_count += problem is None
         if problem is not None:
             height = candidate.height
-            self._report.add(
-                Finding(
-                    kind="evidence",
-                    message=f"the evidence of block {height}: {problem}",
-                    height=height,
-                )
-            )
+            self._add("evidence", f"the evidence of block {height}: {problem}", height)
+
+    def _add(self, kind: str, message: str, height: int) -> None:
+        self._report.add(Finding(kind=kind, message=message, height=height))
 
     def _stop(self, kind: str, message: str, height: int) -> None:
-        self._report.add(Finding(kind=kind, message=message, height=height))
+        self._add(kind, message, height)
         self._note_stop(height)
 
     def _note_stop(self, height: int) -> None:

@@ -5,30 +5,18 @@ Invariant: an audit that could not check something says so; ``is_clean`` means t
 
 import msgspec
 
-from comity.errors import ComityError
 from comity.limits import AUDIT_FINDINGS_MAX
-
-# What decoders raise on bytes that nobody encoded, beside Comity's own errors.
-UNREADABLE = (
-    ComityError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    msgspec.MsgspecError,
-)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is not as the ledger's history made it.
 
     Args:
-        kind: stable word: ``sqlite``, ``schema``, ``genesis``, ``link``, ``transaction``, ``receipt``, ``app-hash``,
+        kind: stable word: ``sqlite``, ``header``, ``schema``, ``link``, ``transaction``, ``receipt``, ``app-hash``,
             ``log``, ``evidence``, ``row``, ``page``, ``checkpoint``.
         message: what and where, in words.
-        table, key, height, position: where, as far as it applies.
+        table, key, height, position: where, as far as it applies; of several rows, their first and last key and the
+            height of the newest.
     """
 
     kind: str
