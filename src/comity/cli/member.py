@@ -5,20 +5,26 @@ Invariant: an invitation's private half is written once, to standard output, and
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
+import msgspec
 
 from comity.cli.group import Command, LazyGroup
-from comity.cli.names import account_from, duration_ns, public_key_from, shown_time
+from comity.cli.names import account_from, duration_ns, public_key_from, shown_account, shown_time
 from comity.cli.output import pairs, table
 from comity.cli.session import current
 from comity.client.invitation import Invitation
 from comity.client.ledger import Done
+from comity.client.refused import Refused
+from comity.client.transport import Transport
 from comity.errors import ConfigError, Malformed
 from comity.limits import SEED_BYTES
 from comity.model.account import to_text
 
+_USED = ("members", 5)  # app and number of the refusal InvitationUsed
 _MEMBERS_MAX = 1_000  # listed at once
 _KEYS = "SELECT lower(hex(key)), scope FROM comity_key WHERE account = ? ORDER BY scope DESC, key"
 
@@ -129,7 +135,8 @@ def join(invitation: str | None, name: str) -> None:
                 raise ConfigError(f"the invitation is to another ledger than {genesis.chain_id}")
             proof = used.proof(genesis.hash, info.account_id)
             arguments |= {"invitation": used.public_key, "proof": proof}
-        _tell(f"+ {name} joined", ledger.join("members.join", **arguments))
+        with _telling_withdrawn(transport, arguments.get("invitation")):
+            _tell(f"+ {name} joined", ledger.join("members.join", **arguments))
 
 
 @member.command(
@@ -201,30 +208,66 @@ def withdraw(invitation: str) -> None:
     else:
         public_key = public_key_from(invitation)
     with current().ledger() as ledger:
-        done = ledger.call("members.withdraw", public_key=public_key)
+        with _telling_withdrawn(ledger.transport, public_key):
+            done = ledger.call("members.withdraw", public_key=public_key)
         _tell("- invitation withdrawn", done)
 
 
 @member.command(cls=Command, examples="comity member invitations")
 def invitations() -> None:
-    """List the invitations, by their public halves."""
+    """List the invitations, by their public halves: open, expired, used up or withdrawn."""
     session = current()
-    found = session.transport().view("members.invitations", {"limit": _MEMBERS_MAX})
+    transport = session.transport()
+    found = transport.view("members.invitations", {"limit": _MEMBERS_MAX})
     documents = [
         {
             "public_key": one.public_key.hex(),
             "role": one.role,
             "uses_left": one.uses_left,
             "expires": shown_time(one.expires_ns),
-            "inviter": to_text(one.inviter),
+            "inviter": shown_account(one.inviter, transport),
+            "state": _state(one, transport),
         }
         for one in found
     ]
     rows = [[_text(value) for value in document.values()] for document in documents]
     session.out.data(
-        table(("public key", "role", "uses left", "expires", "inviter"), rows) if rows else "",
+        table(("public key", "role", "uses left", "expires", "inviter", "state"), rows)
+        if rows
+        else "",
         documents,
     )
+
+
+@contextmanager
+def _telling_withdrawn(transport: Transport, public_key: bytes | None) -> Iterator[None]:
+    """Say of an invitation that may not be used any more who withdrew it, where somebody did."""
+    try:
+        yield
+    except Refused as error:
+        event = None
+        if public_key is not None and (error.app, error.number) == _USED:
+            event = _withdrawal(transport, public_key)
+        if event is None:
+            raise
+        who = shown_account(event.sender, transport)
+        sentence = f"{who} withdrew the invitation in block {event.height}."
+        told = msgspec.structs.replace(error.explanation, sentence=sentence, fields={})
+        identifier, height = error.identifier, error.height
+        raise Refused(told, identifier=identifier, height=height) from error
+
+
+def _withdrawal(transport: Transport, public_key: bytes) -> Any:
+    """Return the event that withdrew an invitation; None where its last change let somebody join."""
+    last = transport.history("members__invitation", (public_key,)).changes[-1].event
+    joined = transport.history("members__member", (last.sender,)).changes
+    return None if joined and joined[0].event.position == last.position else last
+
+
+def _state(one: Any, transport: Transport) -> str:
+    if one.uses_left == 0:
+        return "used up" if _withdrawal(transport, one.public_key) is None else "withdrawn"
+    return "expired" if one.expires_ns < time.time_ns() else "open"
 
 
 def _document(one: dict[str, Any]) -> dict[str, Any]:

@@ -36,8 +36,8 @@ DEBUG_VARIABLE = "COMITY_DEBUG"
 
 _DAMAGE = ("CorruptError", "NotADBError")  # of apsw, which help must not import
 _NEXT = {
-    "unknown-account": "join first: comity member join INVITATION; or act as a member with --as NAME",
-    "unknown-key": "see which keys the account has: comity member show NAME",
+    "unknown-account": "comity member join INVITATION --name NAME; or act with a key that is a member's: --as KEY",
+    "unknown-key": "see which keys an account has: comity member show NAME; add one: comity key add KEY --as OWNERKEY",
     "suspended": "ask an admin: comity member restore NAME",
     "row-exists": "leave --absent out",
     "unknown-table": "see what there is: comity table ls",
@@ -99,6 +99,7 @@ def _kind(error: BaseException) -> tuple[str, int]:
 
 def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> None:
     message = _message(error)
+    identifier = bytes(getattr(error, "identifier", b""))  # of a refusal: a block holds it
     details, more, advice = getattr(error, "details", ("", {}, ""))
     code = str(getattr(error, "code", "") or word)
     own_fix = str(getattr(error, "fix", ""))  # a refusal's, which its message says already
@@ -114,6 +115,8 @@ def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> 
                 "limit": getattr(error, "limit", None),
                 "fix": fix or None,
                 "exit": exit_code,
+                "transaction": identifier.hex() or None,
+                "height": getattr(error, "height", 0) or None,
             }
             | more
         }
@@ -122,6 +125,9 @@ def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> 
     prefix = f"{code}: " if isinstance(error, Rejected | QueryError) else ""
     limit = getattr(error, "limit", None)
     _say(word, prefix + message + (f" ({limit})" if limit else ""))
+    if identifier:
+        height = getattr(error, "height", 0)
+        _say("note", f"ordered and refused: block {height}  transaction {identifier.hex()[:12]}")
     if details:
         click.echo(details, err=True)
     if following:

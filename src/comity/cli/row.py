@@ -109,7 +109,8 @@ def set_(table_name: str, words: tuple[str, ...], if_match: str | None) -> None:
         before = _row(found, key)
         if if_match is None and all(before[name] == value for name, value in values.items()):
             session.out.data(
-                f"= {_where(found, key)} is so already", {"height": ledger.tip().height}
+                f"= {_where(found, key)}  no change: it is so already, nothing was signed",
+                {"transaction": None, "height": ledger.tip().height, "changed": False},
             )
             return
         try:

@@ -25,6 +25,7 @@ from comity.client.transport import (
     Tip,
     Transport,
 )
+from comity.client.unknown_key import unknown_key
 from comity.errors import ConfigError, Malformed, Rejected, Unavailable
 from comity.limits import IMPORT_BATCH_ROWS, SALT_BYTES, TRANSACTION_BYTES_MAX
 from comity.model.column import ColumnValue
@@ -108,10 +109,15 @@ class Ledger:
 
     @property
     def account(self) -> bytes:
-        """Return the 20-byte account that acts. Raises: ConfigError, when there is no key."""
+        """Return the 20-byte account that acts.
+
+        Raises: ConfigError, when there is no key; Rejected, when no account has it.
+        """
         if self._account is None:
-            key = self._signer()
-            self._account = self.transport.account_of_key(key.public_key) or key.account_id
+            public_key = self._signer().public_key
+            self._account = self.transport.account_of_key(public_key)
+            if self._account is None:
+                raise unknown_key(self.transport, public_key)
         return self._account
 
     def tip(self) -> Tip:
@@ -192,7 +198,8 @@ class Ledger:
         return kind(
             self.transport.explain(receipt),
             call_index=receipt.call_index or 0,
-            identifier=outcome.identifier,
+            identifier=b"" if self._is_rehearsal else outcome.identifier,
+            height=0 if self._is_rehearsal else outcome.height,
             name_of=self.transport.name_of,
         )
 

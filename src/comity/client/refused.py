@@ -21,7 +21,9 @@ class Refused(ComityError):
     Args:
         explanation: the refusal in words.
         call_index: 0-based index of the call that was refused.
-        identifier: id of the transaction, whose receipt holds the refusal.
+        identifier: id of the transaction, whose receipt holds the refusal; empty when nothing was ordered
+            (a rehearsal).
+        height: of the block that holds it.
         name_of: gives the name of an account, for the message.
 
     """
@@ -32,6 +34,7 @@ class Refused(ComityError):
         *,
         call_index: int = 0,
         identifier: bytes = b"",
+        height: int = 0,
         name_of: Callable[[bytes], str | None] = lambda _: None,
     ) -> None:
         self.app = explanation.app
@@ -40,8 +43,10 @@ class Refused(ComityError):
         self.rule = str(explanation.fields.get("rule", ""))
         self.fields: Mapping[str, Any] = explanation.fields
         self.fix = explanation.fix
+        self.explanation = explanation
         self.call_index = call_index
         self.identifier = identifier
+        self.height = height
         super().__init__(_words(explanation, name_of))
 
 

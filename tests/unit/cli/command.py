@@ -62,6 +62,12 @@ class Comity:
         """Import three rows into the table ``people``."""
         return self("import", self.write("people.csv", PEOPLE), "-y", *arguments)
 
+    def proved(self, *words: str) -> str:
+        """Prove something, and return what the verifier says of it."""
+        file = self.folder / "it.proof"
+        self("prove", *words, "-o", file, "--force")
+        return self("verify", file).out
+
     def keys(self, name: str) -> Path:
         """Make a folder with one key in it."""
         folder = self.folder / f"{name}-keys"

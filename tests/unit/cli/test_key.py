@@ -67,7 +67,14 @@ def test_an_account_has_several_keys(comity: Comity) -> None:
     assert "owner-key-needed" in said.err
     comity("key", "remove", "phone", "--as", "ana")
     said = comity("row", "set", "people", "bo", "age=1", "--as", "phone", code=1)
+    assert "is no key of ana any more: it was removed in block" in said.err
+    assert "comity key add KEY --as OWNERKEY" in said.err
+    assert "member join" not in said.err
+    comity("key", "new", "eve")
+    said = comity("row", "set", "people", "bo", "age=1", "--as", "eve", code=1)
     assert "unknown-account" in said.err
+    assert "belongs to no account of this ledger" in said.err
+    assert "member join" in said.err
     assert "last-key" in comity("key", "remove", "ana", "--as", "ana", code=1).err
 
 

@@ -30,11 +30,29 @@ def test_wrong_invitations_are_told_apart(comity: Comity) -> None:
         "member", "invite", "--node", comity.folder / "other", "--keys", comity.folder / "eve-keys"
     ).out.strip()
     assert "another ledger" in comity(*join, other, code=2).err
-    comity("member", "withdraw", word)
-    assert "invitation-used" in comity(*join, word, code=1).err
+    height = comity("member", "withdraw", word, "--json").json["height"]
+    for words in ([*join, word], ["member", "withdraw", word]):
+        said = comity(*words, code=1).err
+        assert f"ana withdrew the invitation in block {height}. Ask for a new invitation." in said
+        assert "used as often" not in said
     assert "invitation-needed" in comity(*join, code=1).err
     (listed,) = comity("member", "invitations", "--json").json
-    assert listed["uses_left"] == 0
+    assert (listed["uses_left"], listed["state"]) == (0, "withdrawn")
+
+
+def test_invitations_tell_their_state(comity: Comity) -> None:
+    """Open, used up and withdrawn are told apart, and by whom they were given."""
+    words = [comity("member", "invite", "--json").json["invitation"] for _ in range(3)]
+    comity("member", "join", words[0], "--name", "cy", "--keys", comity.keys("cy"))
+    comity("member", "withdraw", words[1])
+    listed = comity("member", "invitations", "--json").json
+    assert sorted(one["state"] for one in listed) == ["open", "used up", "withdrawn"]
+    assert {one["inviter"] for one in listed} == {"ana"}
+    said = comity("member", "invitations").out
+    assert "used up" in said
+    dov = comity.keys("dov")
+    said = comity("member", "join", words[0], "--name", "dov", "--keys", dov, code=1).err
+    assert "used as often as it may be" in said
 
 
 def test_only_admins_invite_give_roles_and_suspend(comity: Comity) -> None:

@@ -124,3 +124,25 @@ def test_a_file_of_rows_goes_in_whole_or_not(people: Comity) -> None:
 def test_mistakes_are_named(people: Comity, words: list[str], said: str) -> None:
     """A mistyped column, value, key or table is told before anything is signed; exit code 2."""
     assert said in people("row", *words, code=2).err
+
+
+def test_a_refusal_tells_where_it_is_kept(people: Comity) -> None:
+    """A refused transaction was ordered: its id and its height are told, in words and as JSON."""
+    words = ("row", "set", "people", "bo", "age=1", "--keys", people.folder / "bo-keys")
+    error = json.loads(people(*words, "--json", code=1).err)["error"]
+    assert "valid" in people.proved("--transaction", error["transaction"])
+    said = people(*words, code=1).err
+    assert f"block {error['height'] + 1}  transaction " in said
+    error = json.loads(people(*words, "--dry-run", "--json", code=1).err)["error"]
+    assert (error["transaction"], error["height"]) == (None, None)
+    assert "ordered" not in people(*words, "--dry-run", code=1).err
+
+
+def test_a_change_to_what_is_so_already_is_none(people: Comity) -> None:
+    """Nothing is signed, which is told; exit code 0."""
+    said = people("row", "set", "people", "bo", "age=27")
+    assert "no change" in said.out
+    found = people("row", "set", "people", "bo", "age=27", "--json").json
+    assert (found["changed"], found["transaction"]) == (False, None)
+    height = people("sql", "SELECT 1", "--json").json["height"]
+    assert found["height"] == height

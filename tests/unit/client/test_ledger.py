@@ -141,7 +141,7 @@ def test_what_is_never_ordered_says_why(folder: Path) -> None:
         assert codes == ["expired", "bad-signature", "malformed", "malformed"]
         assert ledger.tip().height == height
     stranger = keystore.create(folder / "keys", "cy", Secret(PASSPHRASE.encode()))
-    with connect(folder, stranger.name) as ledger, pytest.raises(Rejected, match="join it first"):
+    with connect(folder, stranger.name) as ledger, pytest.raises(Rejected, match="join with it"):
         ledger.call("tables.add", table="stock", rows=[["saw", 1, None]])
 
 
