@@ -4,6 +4,8 @@ Invariant: relations between bounds are checked when this module is imported.
 Bounds under "consensus" are part of the protocol: changing one is a protocol change.
 """
 
+SECOND_NS = 10**9  # times are nanoseconds
+
 FORMAT_NUMBER = 1  # of wire form, log, tree and golden histories; raised by each change until 1.0
 
 # --- consensus: keys and signatures (R2, R3.3) ---
@@ -104,6 +106,7 @@ WAL_PAGES_MAX = (
     32_768  # 128 MiB of 4 KiB pages: beyond, a block is followed by a checkpoint (decision 0006)
 )
 TREE_PAGE_ENTRIES_MAX = 64
+TREE_PAGE_BYTES_MAX = 4_057  # a tree page then lies in one page of SQLite's 4,096 bytes
 TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
 TREE_CACHE_PAGES_MAX = 4_096  # pages with child pages, about 5 kB each; all tables together
 TREE_BUILD_ROWS = 20_000  # rows of one batch when a tree is built
@@ -209,6 +212,13 @@ IN_FLIGHT_TRANSACTIONS = 4_000  # accepted and not yet final; beyond: busy, retr
 IN_FLIGHT_TRANSACTIONS_MAX = 100_000
 IN_FLIGHT_BYTES = 64 << 20  # the same transactions, their bytes together
 IN_FLIGHT_BYTES_MAX = 1 << 30
+BATCH_AGE_MS = 20  # a block closes so long after its first transaction, even if more arrive
+ENGINE_RETRY_MS = 1_000  # until the next try, when no block could be written
+ENGINE_STOP_S = 3  # that a stopping engine goes on with what waits
+CLOCK_LOOK_S = 10  # between two looks at the clock while a timer or the block interval is awaited
+OUTCOMES_REMEMBERED_MAX = 10_000  # rejections of transactions that nobody waited for
+VERIFIERS = 2  # threads that check signatures
+SIGNATURES_SPLIT_MIN = 8  # signatures that are worth the hand-over to them
 QUERY_PROCESSES = 1  # that answer queries beside the one that makes blocks
 QUERY_PROCESSES_MAX = 32
 QUERIES_WAITING = 32  # beyond: busy, retry later
@@ -220,6 +230,10 @@ WAL_PAGES_SETTING_MAX = 1 << 20  # 4 GiB
 METRIC_SERIES_MAX = 1_000  # of one metric; what is beyond is counted under "other"
 LOG_VALUE_CHARS_MAX = 300  # of one field of a line; the rest is cut off
 REQUEST_ID_CHARS_MAX = 64  # that a caller may give; a longer one is replaced
+
+# --- backups, not consensus ---
+MANIFEST_BYTES_MAX = 1 << 20
+BACKUP_MEMBERS_MAX = 4 + KEY_FILES_MAX  # manifest, genesis, file, node's key, members' keys
 
 # --- one node's health, not consensus: beyond these it says that something is wrong ---
 DISK_FREE_BYTES_MIN = 256 << 20  # left on the ledger's disk: the WAL alone may take 128 MiB

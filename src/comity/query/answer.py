@@ -11,6 +11,7 @@ numbers beyond 2^53 are JSON strings), and a table for a terminal has no control
 
 import math
 import unicodedata
+from collections.abc import Iterable
 
 import msgspec
 
@@ -87,17 +88,10 @@ def to_json(answer: Answer) -> bytes:
 
     Decimals, bytes, infinities, and whole numbers beyond 2^53 - 1 are strings.
     """
-    rows = [
-        [
-            _json_value(shown(column, value))
-            for column, value in zip(answer.columns, row, strict=True)
-        ]
-        for row in answer.rows
-    ]
     return msgspec.json.encode(
         {
             "columns": [column.name for column in answer.columns],
-            "rows": rows,
+            "rows": json_rows(answer),
             "truncated": answer.is_truncated,
             "limit": answer.limit,
             "height": answer.height,
@@ -105,6 +99,17 @@ def to_json(answer: Answer) -> bytes:
             "notes": answer.notes,
         }
     )
+
+
+def json_rows(answer: Answer) -> list[list[Shown]]:
+    """Return the rows as JSON holds them."""
+    return [
+        [
+            json_value(shown(column, value))
+            for column, value in zip(answer.columns, row, strict=True)
+        ]
+        for row in answer.rows
+    ]
 
 
 def to_csv(answer: Answer, *, escapes_formulas: bool = False) -> str:
@@ -120,13 +125,16 @@ def to_csv(answer: Answer, *, escapes_formulas: bool = False) -> str:
             that is to be imported again.
 
     """
-    lines = [",".join(_csv_field(column.name, escapes_formulas) for column in answer.columns)]
+    lines = [csv_line((column.name for column in answer.columns), escapes_formulas)]
     for row in answer.rows:
         cells = zip(answer.columns, row, strict=True)
-        lines.append(
-            ",".join(_csv_field(shown(column, value), escapes_formulas) for column, value in cells)
-        )
-    return "".join(line + "\r\n" for line in lines)
+        lines.append(csv_line((shown(column, value) for column, value in cells), escapes_formulas))
+    return "".join(lines)
+
+
+def csv_line(values: Iterable[Shown], escapes_formulas: bool = False) -> str:
+    """Return one line of CSV, as ``to_csv`` writes them."""
+    return ",".join(_csv_field(value, escapes_formulas) for value in values) + "\r\n"
 
 
 def to_table(answer: Answer, *, cell_chars_max: int = _CELL_CHARS_MAX) -> str:
@@ -147,7 +155,8 @@ def to_table(answer: Answer, *, cell_chars_max: int = _CELL_CHARS_MAX) -> str:
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
-def _json_value(value: Shown) -> Shown:
+def json_value(value: Shown) -> Shown:
+    """Return a shown value as JSON holds it: what not every reader takes exactly becomes a string."""
     if type(value) is int and not -_JSON_INTEGER_MAX <= value <= _JSON_INTEGER_MAX:
         return str(value)
     if type(value) is float and not math.isfinite(value):

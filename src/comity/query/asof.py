@@ -32,7 +32,7 @@ _NONCE_BYTES = 8
 # System tables that anyone may read; all others are bookkeeping. Those in _UNHASHED are no rows of
 # the catalog, so they have no versions: a height cuts them. A cut names a column that is not the
 # row's number, or count(*) would look to the authorizer like a read from outside the view.
-_READABLE = ("comity_account", "comity_chain", "comity_key", "comity_parameter")
+READABLE = ("comity_account", "comity_chain", "comity_key", "comity_parameter")
 _UNHASHED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "comity_block": (
         ("height", "engine_height", "app_hash", "log_size"),
@@ -154,7 +154,7 @@ def plan_of(connection: apsw.Connection, snapshot: Snapshot, sql: str) -> Plan:
             cut = condition.format(height=snapshot.height, position=snapshot.position)
             views[name] = View(name, columns, (_select(columns, columns, name, cut),))
     for name, versions in _schemas(connection, text):
-        if name.startswith("comity_") and name not in _READABLE:
+        if name.startswith("comity_") and name not in READABLE:
             continue
         try:
             for view in _views_of(name, versions, snapshot, tables):
@@ -175,7 +175,7 @@ def versions_of(connection: apsw.Connection, name: str) -> Versions:
     found = _rows(connection, sql, (name,))
     if not found:
         raise QueryError("unknown-table", f"there is no table {name}")
-    return _decode(found[0][0])
+    return versions_from_blob(found[0][0])
 
 
 def newest_schema(versions: Versions) -> TableSchema:
@@ -192,7 +192,7 @@ def history_start(schema: TableSchema, newest: int) -> int:
 
 def _schemas(connection: apsw.Connection, text: str) -> list[tuple[str, Versions]]:
     rows = _rows(connection, "SELECT name, versions FROM main.comity_schema")
-    return [(name, _decode(blob)) for name, blob in rows if name in text]
+    return [(name, versions_from_blob(blob)) for name, blob in rows if name in text]
 
 
 def _views_of(name: str, versions: Versions, snapshot: Snapshot, tables: set[str]) -> list[View]:
@@ -200,7 +200,7 @@ def _views_of(name: str, versions: Versions, snapshot: Snapshot, tables: set[str
 
     Raises: QueryError.
     """
-    schema = _schema_at(name, versions, snapshot.height)
+    schema = schema_at(name, versions, snapshot.height)
     physical = newest_schema(versions)
     start = history_start(physical, snapshot.height_newest)
     if snapshot.height < start:
@@ -209,7 +209,7 @@ def _views_of(name: str, versions: Versions, snapshot: Snapshot, tables: set[str
             f"history of {name} starts at height {start}: it cannot be read at height"
             f" {snapshot.height}",
         )
-    shown = _shown_columns(schema, physical)
+    shown = shown_columns(schema, physical)
     live, past = name, f"{name}__h"
     arms = [(live, "")]
     if not snapshot.is_newest:
@@ -222,7 +222,7 @@ def _views_of(name: str, versions: Versions, snapshot: Snapshot, tables: set[str
     return views
 
 
-def _schema_at(name: str, versions: Versions, height: int) -> TableSchema:
+def schema_at(name: str, versions: Versions, height: int) -> TableSchema:
     """Return the schema that held at ``height``.
 
     Raises: QueryError, when there was no such table then.
@@ -238,7 +238,7 @@ def _schema_at(name: str, versions: Versions, height: int) -> TableSchema:
     return schema
 
 
-def _shown_columns(schema: TableSchema, physical: TableSchema) -> list[tuple[str, str, ColumnType]]:
+def shown_columns(schema: TableSchema, physical: TableSchema) -> list[tuple[str, str, ColumnType]]:
     """Return (name in the file, name shown, type) of the columns that a view has."""
     pairs: list[tuple[Column, Column]] = list(zip(physical.columns, schema.columns, strict=False))
     shown = [
@@ -276,7 +276,8 @@ def _no_history_table(name: str, is_kept: bool) -> str:
     return f"{name} keeps no history, so there is no {name}__h"
 
 
-def _decode(blob: bytes) -> Versions:
+def versions_from_blob(blob: bytes) -> Versions:
+    """Return the schema versions that a row of ``comity_schema`` holds."""
     return versions_from_value(cbor.decode(blob, size_max=len(blob)))
 
 

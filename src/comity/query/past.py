@@ -7,6 +7,9 @@ Invariant: nothing is proved from rows whose root is not the one that the height
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apsw
 
 from comity.crypto.ordered import KeyValue, decode_key
 from comity.crypto.range_proof import Leaf, RangeProof
@@ -21,6 +24,11 @@ from comity.store.catalog import TableLeaf
 from comity.store.ddl import history_name, quote, stored_columns
 from comity.store.store import Store
 
+_LEAVES_NOW = "SELECT name, leaf FROM comity_table ORDER BY name"
+_LEAVES_AT = (
+    "SELECT name, leaf, max(height) FROM comity_root WHERE height <= ? GROUP BY name ORDER BY name"
+)
+
 
 def leaves_at(store: Store, height: int) -> dict[str, bytes]:
     """Return the catalog row bytes of every table at ``height``, by name.
@@ -29,10 +37,18 @@ def leaves_at(store: Store, height: int) -> dict[str, bytes]:
     """
     if height == store.height:
         return dict(store.leaves)
-    found = store.connection.execute(
-        "SELECT name, leaf, max(height) FROM comity_root WHERE height <= ? GROUP BY name", (height,)
-    )
-    return {name: leaf for name, leaf, _ in found if leaf is not None}
+    return dict(leaf_names(store.connection, height, is_newest=False))
+
+
+def leaf_names(
+    connection: apsw.Connection, height: int, *, is_newest: bool
+) -> list[tuple[str, bytes]]:
+    """Return (name, catalog row bytes) of every table at ``height``, by name. Cost: as ``leaves_at``."""
+    if is_newest:
+        now: list[Any] = connection.execute(_LEAVES_NOW).fetchall()
+        return [(name, leaf) for name, leaf in now if leaf is not None]
+    found: list[Any] = connection.execute(_LEAVES_AT, (height,)).fetchall()
+    return [(name, leaf) for name, leaf, *_ in found if leaf is not None]
 
 
 def block_at(store: Store, height: int) -> tuple[bytes, int, bytes]:

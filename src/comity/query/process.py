@@ -5,11 +5,9 @@ the query does; a query process that dies or hangs is replaced before the next q
 started here are ever ended.
 """
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +18,7 @@ import msgspec
 
 from comity import limits
 from comity.errors import QueryError, Unavailable
-from comity.query import frames
+from comity.query import child, frames
 from comity.query.answer import Answer, AnswerColumn
 from comity.query.failures import late, out_of_memory
 from comity.query.frames import Parameters, QueryLimits
@@ -28,18 +26,7 @@ from comity.query.functions import SqlValue
 
 DEFAULT_LIMITS = QueryLimits()
 
-# What the process may inherit: where to find Python and its libraries, and no passphrase.
-_ENVIRONMENT = (
-    "PATH",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "LD_LIBRARY_PATH",
-    "LANG",
-    "LC_ALL",
-    "SYSTEMROOT",
-)
 _CLOSE_S = 2.0
-_ERROR_CHARS = 400
 _PARAMETER_TYPES = (int, float, str, bytes, type(None))
 
 
@@ -130,24 +117,7 @@ class QueryProcess:
         return self._channel
 
     def _start(self) -> None:
-        if not self._path.is_file():
-            raise Unavailable(f"{self._path}: there is no such ledger")
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._child = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "comity.query.worker",
-                    str(theirs.fileno()),
-                    os.fspath(self._path.resolve()),
-                ],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            )
+        self._child, ours = child.start(self._path)
         self._channel = ours
         try:
             frames.receive(
@@ -171,19 +141,11 @@ class QueryProcess:
 
     def _end(self) -> tuple[int, str]:
         """Make sure that the process is gone; return its status and its last complaint."""
-        child, channel = self._child, self._channel
+        running, channel = self._child, self._channel
         self._child = self._channel = None
         if channel is not None:
             channel.close()
-        if child is None:
-            return 0, ""
-        try:
-            child.wait(0.05)  # it may be dying of its own cause, which we want to tell
-        except subprocess.TimeoutExpired:
-            child.kill()
-        _, complaint = child.communicate()
-        lines = complaint.decode(errors="replace").strip().splitlines()
-        return child.returncode, lines[-1][:_ERROR_CHARS] if lines else ""
+        return (0, "") if running is None else child.end(running)
 
 
 def _request_bytes(

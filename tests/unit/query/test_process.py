@@ -12,7 +12,7 @@ import pytest
 
 from comity import limits
 from comity.errors import QueryError, Unavailable
-from comity.query import process as process_module
+from comity.query import child
 from comity.query.frames import Parameters, QueryLimits
 from comity.query.process import QueryProcess
 from tests.unit.query.ledger_file import ACCOUNTS, LedgerFile, app_hash
@@ -331,7 +331,7 @@ def test_a_process_that_cannot_start_says_why(
     ledger: LedgerFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broken installation is told with Python's own last words."""
-    monkeypatch.setattr(process_module.sys, "executable", "/bin/false")  # type: ignore[attr-defined]  # not exported
+    monkeypatch.setattr(child.sys, "executable", "/bin/false")
     with QueryProcess(ledger.path) as process, pytest.raises(Unavailable, match="did not start"):
         process.run("SELECT 1")
 
