@@ -8,9 +8,17 @@ from comity.crypto.ordered import encode_key
 from comity.errors import Malformed
 from comity.limits import KEYS_PER_ACCOUNT_MAX
 from comity.machine.state import State
-from comity.machine.system import ACCOUNT, ACTIVE, KEY, SCOPE_DAILY, SCOPE_OWNER, SUSPENDED
+from comity.machine.system import (
+    ACCOUNT,
+    ACTIVE,
+    KEY,
+    SCOPE_DAILY,
+    SCOPE_OWNER,
+    SUSPENDED,
+    AccountRow,
+    KeyRow,
+)
 from comity.model.account import KEY_TYPE_ED25519, account_id, possession_message
-from comity.model.row import StoredRow
 from comity.sdk.standard import (
     AccountExists,
     AccountNotFound,
@@ -21,11 +29,6 @@ from comity.sdk.standard import (
     LastKey,
     TooManyKeys,
 )
-
-# Columns of stored rows: _from, then the table's own.
-_STATUS_AT = 2
-_PUBLIC_KEY_AT = 2
-_SCOPE_AT = 4
 
 
 class MachineAccounts:
@@ -42,7 +45,7 @@ class MachineAccounts:
     def status(self, account: bytes) -> str | None:
         """Return ``active`` or ``suspended``, or None for no such account."""
         row = self._account(account)
-        return None if row is None else str(row[_STATUS_AT])
+        return None if row is None else row.status
 
     def admit(self, key_type: int, public_key: bytes) -> bytes:
         """Make the account of a first key and return its id. Raises: AccountExists, BadKey."""
@@ -58,7 +61,7 @@ class MachineAccounts:
             raise BadArgument(argument="status", problem="active or suspended is needed")
         if self._account(account) is None:
             raise AccountNotFound(account=account)
-        row = (self._state.position, account, status)
+        row = AccountRow(self._state.position, account, status)
         self._state.write(self._state.system(ACCOUNT), encode_key((account,)), row)
 
     def add_key(
@@ -73,20 +76,19 @@ class MachineAccounts:
         if not self.verify_proof(public_key, account, proof):
             raise BadKey(problem="the key did not sign for this account")
         rows = self._key_rows(account)
-        if any(row[_PUBLIC_KEY_AT] == public_key for row in rows):
+        if any(row.key == public_key for row in rows):
             raise KeyExists(public_key=public_key)
         if len(rows) >= KEYS_PER_ACCOUNT_MAX:
             raise TooManyKeys(keys_max=KEYS_PER_ACCOUNT_MAX)
-        row = (self._state.position, account, public_key, key_type, scope, None)
-        self._write_key(account, row)
+        self._write_key(account, key_type, public_key, scope)
 
     def remove_key(self, account: bytes, public_key: bytes) -> None:
         """Remove a key. Raises: KeyNotFound, LastKey."""
         rows = self._key_rows(account)
-        kept = [row for row in rows if row[_PUBLIC_KEY_AT] != public_key]
+        kept = [row for row in rows if row.key != public_key]
         if len(kept) == len(rows):
             raise KeyNotFound(account=account)
-        if all(row[_SCOPE_AT] != SCOPE_OWNER for row in kept):
+        if all(row.scope != SCOPE_OWNER for row in kept):
             raise LastKey(account=account)
         table, values = self._state.system(KEY), (account, public_key)
         key = encode_key(values)
@@ -95,7 +97,7 @@ class MachineAccounts:
 
     def keys(self, account: bytes) -> list[tuple[bytes, str]]:
         """Return (public key, scope) of each key, in key order."""
-        return [(row[_PUBLIC_KEY_AT], row[_SCOPE_AT]) for row in self._key_rows(account)]  # type: ignore[misc]  # KEY's columns
+        return [(row.key, row.scope) for row in self._key_rows(account)]
 
     def verify(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
         """Verify an Ed25519 signature strictly."""
@@ -105,27 +107,29 @@ class MachineAccounts:
         """Tell whether ``proof`` is the key's signature over CBOR [genesis hash, account]."""
         return self.verify(public_key, possession_message(self._genesis_hash, account), proof)
 
-    def _account(self, account: bytes) -> StoredRow | None:
+    def _account(self, account: bytes) -> AccountRow | None:
         if type(account) is not bytes:
             raise BadArgument(argument="account", problem="bytes are needed")
-        return self._state.get(self._state.system(ACCOUNT), encode_key((account,)), (account,))
+        row = self._state.get(self._state.system(ACCOUNT), encode_key((account,)), (account,))
+        return None if row is None else AccountRow._make(row)
 
     def _found(self, account: bytes, key_type: int, public_key: bytes) -> None:
-        position, table = self._state.position, self._state.system(ACCOUNT)
-        self._state.write(table, encode_key((account,)), (position, account, ACTIVE))
-        self._write_key(account, (position, account, public_key, key_type, SCOPE_OWNER, None))
+        row = AccountRow(self._state.position, account, ACTIVE)
+        self._state.write(self._state.system(ACCOUNT), encode_key((account,)), row)
+        self._write_key(account, key_type, public_key, SCOPE_OWNER)
 
-    def _key_rows(self, account: bytes) -> list[StoredRow]:
+    def _key_rows(self, account: bytes) -> list[KeyRow]:
         found = self._state.system(KEY).range(
             (account,), (account,), None, KEYS_PER_ACCOUNT_MAX + 1
         )
         self._state.touch(len(found))
-        return found
+        return [KeyRow._make(row) for row in found]
 
-    def _write_key(self, account: bytes, row: StoredRow) -> None:
-        table, values = self._state.system(KEY), (account, row[_PUBLIC_KEY_AT])
-        key = encode_key(values)  # type: ignore[arg-type]  # KEY's columns
+    def _write_key(self, account: bytes, key_type: int, public_key: bytes, scope: str) -> None:
+        table, values = self._state.system(KEY), (account, public_key)
+        key = encode_key(values)
         self._state.get(table, key, values)
+        row = KeyRow(self._state.position, account, public_key, key_type, scope, None)
         self._state.write(table, key, row)
 
     def _account_of(self, key_type: int, public_key: bytes) -> bytes:

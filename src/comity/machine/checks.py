@@ -5,6 +5,7 @@ is verified once a node and remembered by the hash of its envelope.
 """
 
 from collections.abc import Mapping
+from itertools import islice
 
 import msgspec
 
@@ -16,17 +17,16 @@ from comity.limits import (
     CALLS_PER_SENDER_PER_BLOCK_MAX,
     JOINS_PER_BLOCK_MAX,
     KEYS_PER_ACCOUNT_MAX,
+    SECOND_NS,
     VALID_UNTIL_AHEAD_NS_MAX,
     VERIFIED_REMEMBERED_MAX,
 )
-from comity.machine.system import ACCOUNT, ACTIVE, KEY, SCOPE_JOINING, SEEN
+from comity.machine.system import ACCOUNT, ACTIVE, KEY, SCOPE_JOINING, SEEN, AccountRow, KeyRow
 from comity.model.account import key_id
 from comity.model.names import split_action
 from comity.model.transaction import Envelope, Transaction
 from comity.sdk.declaration import Declaration
 from comity.store.store import Store
-
-SECOND_NS = 10**9
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,14 +194,11 @@ class Checker:
         found = None
         if row is not None:
             keys = {}
-            for index, record in enumerate(
-                self._store.tables[KEY.name].range((account,), (account,))
-            ):
-                if index >= KEYS_PER_ACCOUNT_MAX:
-                    break
-                _, _, public_key, kind, scope, valid_until = record
-                keys[key_id(public_key)] = _Key(kind, public_key, scope, valid_until)  # type: ignore[arg-type]  # KEY's columns
-            found = (str(row[2]), keys)
+            rows = self._store.tables[KEY.name].range((account,), (account,))
+            for record in islice(rows, KEYS_PER_ACCOUNT_MAX):
+                key = KeyRow._make(record)
+                keys[key_id(key.key)] = _Key(key.kind, key.key, key.scope, key.valid_until)
+            found = (AccountRow._make(row).status, keys)
         self._accounts[account] = found
         return found
 

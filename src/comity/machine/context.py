@@ -23,7 +23,7 @@ from comity.machine.accounts import MachineAccounts
 from comity.machine.database import Database
 from comity.machine.pending import PendingTable
 from comity.machine.state import State
-from comity.machine.system import SCHEMA, TIMER
+from comity.machine.system import SCHEMA, TIMER, SchemaRow, TimerRow
 from comity.model.row import StoredRow
 from comity.model.schema import TableSchema, versions_from_value, versions_value
 from comity.sdk.arguments import check_arguments
@@ -45,8 +45,6 @@ GRANT_SCHEMA = "schema"
 GRANT_ACCOUNTS = "accounts"
 _TOO_EARLY = f"set it {TIMER_DELAY_NS_MIN // 10**9} s or more after the block's time"
 _SEQUENCE_BITS = 20  # a writer sets fewer timers than it may touch rows
-_VERSIONS_AT = 2
-_TIMER_APP_AT = 3
 
 
 class Writer:
@@ -208,7 +206,7 @@ class MachineTimers:
         table, values = self._state.system(TIMER), (at_ns, sequence)
         key = encode_key(values)
         self._state.get(table, key, values)
-        row = (self._state.position, at_ns, sequence, self._app.name, action, data, salt)
+        row = TimerRow(self._state.position, at_ns, sequence, self._app.name, action, data, salt)
         self._state.write(table, key, row)
         return at_ns, sequence
 
@@ -217,7 +215,7 @@ class MachineTimers:
         table, values = self._state.system(TIMER), (fire_at, sequence)
         key = encode_key(values)
         row = self._state.get(table, key, values)
-        if row is None or row[_TIMER_APP_AT] != self._app.name:
+        if row is None or TimerRow._make(row).app != self._app.name:
             return False
         self._state.write(table, key, None)
         return True
@@ -285,8 +283,8 @@ class MachineSchema:
         row = self._row(name)
         if row is None:
             raise TableNotFound(table=name)
-        data = row[_VERSIONS_AT]
-        return versions_from_value(cbor.decode(data, size_max=len(data)))  # type: ignore[arg-type]  # a bytes column
+        data = SchemaRow._make(row).versions
+        return versions_from_value(cbor.decode(data, size_max=len(data)))
 
     def _become(
         self,
@@ -305,7 +303,7 @@ class MachineSchema:
             data = cbor.encode(versions_value(versions))
             if len(data) > SCHEMA_VERSIONS_BYTES_MAX:
                 raise BadSchema(table=name, problem="all versions together are too large")
-            row = (self._state.position, name, data)
+            row = SchemaRow(self._state.position, name, data)
             self._state.write(self._state.system(SCHEMA), encode_key((name,)), row)
 
         self._state.attempt(work)

@@ -20,10 +20,18 @@ from comity.machine.checks import Checked
 from comity.machine.context import ActionContext, BlockFacts, Writer
 from comity.machine.quota import Rule, charge, rules_of
 from comity.machine.state import State
-from comity.machine.system import ACCOUNT, ACTIVE, KEY, TIMER
+from comity.machine.system import (
+    ACCOUNT,
+    ACTIVE,
+    KEY,
+    SCOPE_TIMER,
+    TIMER,
+    AccountRow,
+    KeyRow,
+    TimerRow,
+)
 from comity.model.names import split_action
 from comity.model.receipt import RECEIPT_BYTES_MAX, Receipt
-from comity.model.row import StoredRow
 from comity.sdk.checks import value_of
 from comity.sdk.declaration import Declaration
 from comity.sdk.standard import (
@@ -37,8 +45,6 @@ from comity.sdk.standard import (
 
 # Faults of this node's disk, memory or code, never of an application: they stop the node (rule R3.4).
 NODE_FAULTS = (apsw.Error, OSError, MemoryError, InvariantViolated, Unavailable)
-_STATUS_AT = 2
-_SCOPE_AT = 4
 R = TypeVar("R")
 
 
@@ -67,10 +73,11 @@ class Execution:
         self._apps = apps
         self._quotas: list[Rule] | None = None  # read on first use
 
-    def due_timers(self) -> list[StoredRow]:
+    def due_timers(self) -> list[TimerRow]:
         """Return the timers whose time the block's time has passed, in (fire_at, sequence) order, bounded."""
         table = self._state.system(TIMER)
-        return table.range((), (self._facts.time_ns - 1,), None, TIMERS_PER_BLOCK_MAX)
+        found = table.range((), (self._facts.time_ns - 1,), None, TIMERS_PER_BLOCK_MAX)
+        return [TimerRow._make(row) for row in found]
 
     def run_timers(
         self, position: int, given_up: Sequence[tuple[int, int]], *, is_decided: bool
@@ -87,10 +94,10 @@ class Execution:
         for row in self.due_timers():
             if timers.rows.get(timers.codec.key(row), row) is None:
                 continue  # an earlier timer of this block cancelled it
-            at = (row[1], row[2])
+            at = (row.fire_at, row.sequence)
             mark = self._state.mark()
             if (is_decided and at in given_up) or not self._fire(row, mark):
-                faulted.append(at)  # type: ignore[arg-type]  # integer columns
+                faulted.append(at)
             if self._state.written() >= ROWS_WRITTEN_PER_BLOCK_MAX:
                 self._state.roll_back(mark)
                 if faulted and faulted[-1] == at:
@@ -164,18 +171,19 @@ class Execution:
                 contexts[app] = context
             results.append(_run(context, call.action, name, call.arguments))
 
-    def _fire(self, row: StoredRow, mark: int) -> bool:
+    def _fire(self, timer: TimerRow, mark: int) -> bool:
         """Run one timer; tell whether it did not fault. A refusal only takes its writes back."""
-        app, action, data, salt = str(row[3]), str(row[4]), row[5], row[6]
-        declaration = self._apps.get(app)
+        declaration = self._apps.get(timer.app)
         if declaration is None:
             return False
-        writer = Writer(sender=b"", identifier=b"", salt=salt, key=(0, b""), scope="timer")  # type: ignore[arg-type]  # a bytes column
+        writer = Writer(
+            sender=b"", identifier=b"", salt=timer.salt, key=(0, b""), scope=SCOPE_TIMER
+        )
         writer.timers_set = mark  # sequences of the block's timers must differ: writes only grow
         context = ActionContext(self._state, self._facts, writer, declaration)
         try:
-            arguments = cbor.decode(data, size_max=len(data))  # type: ignore[arg-type]  # a bytes column
-            _run(context, f"{app}.{action}", action, arguments, is_timer=True)
+            arguments = cbor.decode(timer.arguments, size_max=len(timer.arguments))
+            _run(context, f"{timer.app}.{timer.action}", timer.action, arguments, is_timer=True)
         except Refusal:
             self._state.roll_back(mark)
         except AppFault:
@@ -183,9 +191,9 @@ class Execution:
             return False
         return True
 
-    def _remove_timer(self, row: StoredRow) -> None:
-        table, values = self._state.system(TIMER), (row[1], row[2])
-        key = encode_key(values)  # type: ignore[arg-type]  # integer columns
+    def _remove_timer(self, timer: TimerRow) -> None:
+        table, values = self._state.system(TIMER), (timer.fire_at, timer.sequence)
+        key = encode_key(values)
         self._state.mark()
         if self._state.get(table, key, values) is not None:
             self._state.write(table, key, None)
@@ -205,7 +213,7 @@ class Execution:
             row = accounts.get(encode_key((sender,)), (sender,))
             if row is None:
                 raise AccountNotFound(account=sender)
-            if row[_STATUS_AT] != ACTIVE:
+            if AccountRow._make(row).status != ACTIVE:
                 raise AccountSuspended(account=sender)
         keys = self._state.system(KEY)
         if keys.rows:
@@ -213,7 +221,7 @@ class Execution:
             row = keys.get(encode_key(values), values)
             if row is None:
                 raise KeyNotFound(account=sender)
-            return str(row[_SCOPE_AT])
+            return KeyRow._make(row).scope
         return checked.scope
 
 

@@ -15,7 +15,14 @@ from comity.machine.context import ActionContext, BlockFacts, Writer
 from comity.machine.pending import PendingTable
 from comity.machine.quota import QUOTAS, check_rules
 from comity.machine.state import State
-from comity.machine.system import PARAMETER, SCHEMA, SYSTEM_TABLES
+from comity.machine.system import (
+    PARAMETER,
+    SCHEMA,
+    SCOPE_GENESIS,
+    SYSTEM_TABLES,
+    ParameterRow,
+    SchemaRow,
+)
 from comity.model.genesis import Genesis
 from comity.model.receipt import genesis_entry
 from comity.model.schema import TableSchema, versions_value
@@ -73,12 +80,12 @@ def genesis_block(store: Store, genesis: Genesis, apps: Mapping[str, Declaration
     for schema in schemas:
         state.replace_table(schema.name, PendingTable(schema, None))
     for schema in schemas:
-        row = (0, schema.name, cbor.encode(versions_value([(0, schema)])))
+        row = SchemaRow(0, schema.name, cbor.encode(versions_value([(0, schema)])))
         _add(state, SCHEMA, (schema.name,), row)
     for app, name, value in genesis.parameters:
         if (app, name) == (MACHINE, QUOTAS):
             check_rules(value)
-        _add(state, PARAMETER, (app, name), (0, app, name, cbor.encode(value)))
+        _add(state, PARAMETER, (app, name), ParameterRow(0, app, name, cbor.encode(value)))
     accounts = MachineAccounts(state, genesis.hash)
     for founder in genesis.founders:
         state.mark()
@@ -103,7 +110,9 @@ def _run_hooks(state: State, genesis: Genesis, apps: Mapping[str, Declaration]) 
     facts = BlockFacts(
         genesis_hash=genesis.hash, height=0, time_ns=genesis.time_ns, granted=granted
     )
-    writer = Writer(sender=b"", identifier=b"", salt=genesis.salt, key=(0, b""), scope="genesis")
+    writer = Writer(
+        sender=b"", identifier=b"", salt=genesis.salt, key=(0, b""), scope=SCOPE_GENESIS
+    )
     for wanted in genesis.apps:
         app = apps[wanted.name]
         if app.genesis is None:

@@ -11,17 +11,14 @@ from collections.abc import Mapping, Sequence
 from comity.crypto import cbor
 from comity.crypto.ordered import encode_key
 from comity.errors import Malformed
-from comity.limits import QUOTA_CALLS_MAX, QUOTA_WINDOW_S_MAX, QUOTAS_MAX
+from comity.limits import QUOTA_CALLS_MAX, QUOTA_WINDOW_S_MAX, QUOTAS_MAX, SECOND_NS
 from comity.machine.database import Database
 from comity.machine.state import State
-from comity.machine.system import PARAMETER, QUOTA
+from comity.machine.system import PARAMETER, QUOTA, ParameterRow, QuotaRow
 from comity.sdk.declaration import Declaration
 from comity.sdk.standard import MACHINE, QuotaExceeded
 
-_SECOND_NS = 10**9
 QUOTAS = "quotas"  # name of the parameter
-_WINDOW_AT = 3
-_CALLS_AT = 4
 
 Rule = tuple[str, int, int]  # role, most calls, window in seconds
 
@@ -32,8 +29,8 @@ def rules_of(state: State) -> list[Rule]:
     row = state.system(PARAMETER).get(encode_key(values), values)
     if row is None:
         return []
-    data = row[3]
-    return check_rules(cbor.decode(data, size_max=len(data)))  # type: ignore[arg-type]  # a bytes column
+    data = ParameterRow._make(row).value
+    return check_rules(cbor.decode(data, size_max=len(data)))
 
 
 def check_rules(value: cbor.Value) -> list[Rule]:
@@ -66,13 +63,14 @@ def charge(
     for role, calls_max, window_s in rules:
         if role not in roles:
             continue
-        window = time_ns // (window_s * _SECOND_NS)
+        window = time_ns // (window_s * SECOND_NS)
         used = 0
-        for row in table.range((role, account), (role, account), None, 2):
-            key = table.codec.key(row)
-            if row[_WINDOW_AT] == window:
-                used = row[_CALLS_AT]  # type: ignore[assignment]  # an integer column
+        for found in table.range((role, account), (role, account), None, 2):
+            row = QuotaRow._make(found)
+            if row.window == window:
+                used = row.calls
             else:
+                key = table.codec.key(row)
                 table.before(key, table.codec.key_values(row))
                 state.write(table, key, None)
         if used + calls > calls_max:
@@ -80,7 +78,7 @@ def charge(
         values = (role, account, window)
         key = encode_key(values)
         table.get(key, values)
-        state.write(table, key, (state.position, *values, used + calls))
+        state.write(table, key, QuotaRow(state.position, *values, used + calls))
 
 
 def _roles(state: State, apps: Mapping[str, Declaration], account: bytes) -> list[str]:

@@ -1,7 +1,10 @@
 """The machine's own tables: everything that execution reads and no application owns (consensus rule R1.1).
 
-Invariant: the machine alone writes them, and they are in the catalog, hashed and proved like any other table.
+Invariant: the machine alone writes them, and they are in the catalog, hashed and proved like any other table. A
+stored row is ``_from``, the log position of its writer, then its columns; the row classes name them in that order.
 """
+
+from typing import NamedTuple
 
 from comity.limits import BYTES_MAX, SCHEMA_VERSIONS_BYTES_MAX
 from comity.model.column import Column, ColumnType, Kind
@@ -12,6 +15,8 @@ SUSPENDED = "suspended"
 SCOPE_OWNER = "owner"
 SCOPE_DAILY = "daily"
 SCOPE_JOINING = "joining"
+SCOPE_TIMER = "timer"
+SCOPE_GENESIS = "genesis"
 
 CHAIN_KEY = 0  # comity_chain has one row
 
@@ -89,3 +94,61 @@ SCHEMA = _table(
 )
 
 SYSTEM_TABLES = (ACCOUNT, CHAIN, KEY, PARAMETER, QUOTA, SCHEMA, SEEN, TIMER)
+
+
+class AccountRow(NamedTuple):
+    """A stored row of ``comity_account``."""
+
+    position: int
+    id: bytes
+    status: str
+
+
+class KeyRow(NamedTuple):
+    """A stored row of ``comity_key``."""
+
+    position: int
+    account: bytes
+    key: bytes
+    kind: int
+    scope: str
+    valid_until: int | None
+
+
+class TimerRow(NamedTuple):
+    """A stored row of ``comity_timer``."""
+
+    position: int
+    fire_at: int
+    sequence: int
+    app: str
+    action: str
+    arguments: bytes
+    salt: bytes
+
+
+class ParameterRow(NamedTuple):
+    """A stored row of ``comity_parameter``."""
+
+    position: int
+    app: str
+    name: str
+    value: bytes
+
+
+class QuotaRow(NamedTuple):
+    """A stored row of ``comity_quota``."""
+
+    position: int
+    role: str
+    account: bytes
+    window: int
+    calls: int
+
+
+class SchemaRow(NamedTuple):
+    """A stored row of ``comity_schema``."""
+
+    position: int
+    name: str
+    versions: bytes

@@ -11,6 +11,7 @@ from comity.machine.context import ActionContext, BlockFacts, Writer
 from comity.machine.execution import AppFault, Execution
 from comity.machine.machine import LeftOut, Machine
 from comity.machine.state import State
+from comity.machine.system import SCOPE_TIMER
 from comity.model.block import Link
 
 
@@ -31,18 +32,19 @@ def raise_timer_fault(machine: Machine, candidate: Candidate) -> None:
         return
     state, facts = _fresh(machine, link.time_ns)
     state.begin(machine.store.log_size)
-    for row in Execution(state, facts, machine.apps).due_timers():
-        app, action, data, salt = str(row[3]), str(row[4]), row[5], row[6]
-        writer = Writer(sender=b"", identifier=b"", salt=salt, key=(0, b""), scope="timer")  # type: ignore[arg-type]  # TIMER's columns
-        context = ActionContext(state, facts, writer, machine.apps[app])
-        arguments = cbor.decode(data, size_max=len(data))  # type: ignore[arg-type]  # TIMER's columns
+    for timer in Execution(state, facts, machine.apps).due_timers():
+        writer = Writer(
+            sender=b"", identifier=b"", salt=timer.salt, key=(0, b""), scope=SCOPE_TIMER
+        )
+        context = ActionContext(state, facts, writer, machine.apps[timer.app])
+        arguments = cbor.decode(timer.arguments, size_max=len(timer.arguments))
         mark = state.mark()
         try:
-            context.run(action, arguments, is_timer=True)
+            context.run(timer.action, arguments, is_timer=True)
         except Refusal:
             state.roll_back(mark)
         except Exception as error:
-            raise AppFault(f"{app}.{action}", error) from error
+            raise AppFault(f"{timer.app}.{timer.action}", error) from error
 
 
 def _fresh(machine: Machine, time_ns: int) -> tuple[State, BlockFacts]:

@@ -13,7 +13,7 @@ from comity.client.signing import sign_calls
 from comity.crypto import cbor, trie
 from comity.crypto.hashing import sha256
 from comity.errors import Rejected
-from comity.limits import SALT_BYTES
+from comity.limits import SALT_BYTES, SECOND_NS
 from comity.machine.candidate import Candidate
 from comity.machine.machine import Machine
 from comity.model.account import KEY_TYPE_ED25519, possession_message
@@ -44,7 +44,6 @@ Calls: TypeAlias = PlannedCall[Any] | Sequence[PlannedCall[Any]]
 Entry: TypeAlias = tuple[str, Calls] | bytes
 
 START_NS = 1_700_000_000 * 10**9  # 2023-11-14 22:13:20 UTC
-SECOND_NS = 10**9
 VALID_FOR_S = 600
 
 _NODE = Person("node")

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from comity.errors import ConfigError, QueryError, Rejected
+from comity.limits import SECOND_NS
 from comity.machine.execution import AppFault
 from comity.sdk import BadArgument, NotAuthorized, RowExists, RowNotFound, TableNotFound
 from comity.testing import (
@@ -14,7 +15,6 @@ from comity.testing import (
     ResultNotDeclared,
     call,
 )  # fmt: skip
-from comity.testing.ledger import SECOND_NS
 from tests.unit.sdk import tab
 from tests.unit.sdk.tab import CreditExceeded, Member, debtors, join, pay
 from tests.unit.testing import alarm
