@@ -6,12 +6,14 @@ Invariant: a block is committed before any of its transactions is answered, and 
 from collections.abc import Callable, Sequence
 
 from comity.engine.port import NotOrdered, Ordered
-from comity.errors import Rejected
+from comity.errors import Rejected, Unavailable
 from comity.limits import BLOCKS_PER_SUBMIT_MAX
-from comity.machine.candidate import Candidate
+from comity.machine.candidate import Candidate, Outcome
 from comity.machine.checks import Checked
 from comity.machine.machine import LeftOut, Machine
 from comity.model.evidence import Evidence
+
+_NOT_DUE = NotOrdered(code="not-due", message="the ledger's next block is not due yet", waits=True)
 
 
 class SoloEngine:
@@ -31,7 +33,7 @@ class SoloEngine:
         sign: Callable[[bytes], bytes],
     ) -> None:
         self.machine = machine
-        self._clock = clock
+        self.clock = clock
         self._kid = kid
         self._sign = sign
 
@@ -42,65 +44,84 @@ class SoloEngine:
     def submit(self, transactions: Sequence[bytes]) -> list[Ordered | NotOrdered]:
         """Order signed transactions in as many blocks as they need; return one answer each, in order.
 
-        Raises: Unavailable, when the disk is full: what was committed before stays.
+        Raises: Unavailable, when the disk is full and none is settled.
         """
         answers: dict[int, Ordered | NotOrdered] = {}
         waiting: list[tuple[int, Checked]] = []
         for index, data in enumerate(transactions):
             try:
-                waiting.append((index, self.machine.check(data, self._clock())))
+                waiting.append((index, self.machine.check(data, self.clock())))
             except Rejected as error:
-                known = self._known(data) if error.code in ("duplicate", "expired") else None
-                answers[index] = known or NotOrdered(code=error.code, message=str(error))
-        for _ in range(BLOCKS_PER_SUBMIT_MAX):
-            if not waiting:
-                break
-            waiting = self._make_block(waiting, answers)
-        for index, _ in waiting:
-            answers[index] = NotOrdered(code="block-full", message="send it again", waits=True)
+                answers[index] = self.answer_rejected(data, error)
+        self._make_blocks(waiting, answers)
         return [answers[index] for index in range(len(transactions))]
 
     def run_due(self) -> int:
         """Make the blocks that due timers need; return how many."""
-        made = 0
+        made, height = 0, self.machine.store.height
         while made < BLOCKS_PER_SUBMIT_MAX:
-            prepared = self.machine.prepare((), self._clock(), self._kid)
-            if prepared.candidate is None:
+            self.make_block(())
+            if self.machine.store.height == height:
                 break
-            self._finish(prepared.candidate)
-            made += 1
+            made, height = made + 1, self.machine.store.height
         return made
 
-    def _make_block(
-        self, waiting: list[tuple[int, Checked]], answers: dict[int, Ordered | NotOrdered]
-    ) -> list[tuple[int, Checked]]:
-        """Make one block of what waits; answer what it settled; return what waits on."""
-        prepared = self.machine.prepare(
-            [checked for _, checked in waiting], self._clock(), self._kid
-        )
-        left = {left_out.checked.identifier: left_out for left_out in prepared.left_out}
-        if prepared.candidate is None:
-            for index, checked in waiting:
-                answers[index] = _refused(left.get(checked.identifier))
-            return []
-        height = prepared.candidate.height
-        outcomes = {outcome.checked.identifier: outcome for outcome in prepared.candidate.outcomes}
-        self._finish(prepared.candidate)
-        remaining: list[tuple[int, Checked]] = []
-        for index, checked in waiting:
+    def make_block(self, waiting: Sequence[Checked]) -> list[Ordered | NotOrdered | None]:
+        """Make one block of what waits and of due timers, if there is anything to do and the interval has passed.
+
+        Returns: what became of each, in order; None where it waits for a later block.
+        Raises: Unavailable, when the disk is full: nothing was written.
+        """
+        prepared = self.machine.prepare(waiting, self.clock(), self._kid)
+        left = {each.checked.identifier: each for each in prepared.left_out}
+        outcomes: dict[bytes, Outcome] = {}
+        if prepared.candidate is not None:
+            self._finish(prepared.candidate)
+            outcomes = {one.checked.identifier: one for one in prepared.candidate.outcomes}
+        answers: list[Ordered | NotOrdered | None] = []
+        for checked in waiting:
             outcome = outcomes.get(checked.identifier)
-            if outcome is not None:
-                answers[index] = Ordered(
+            if outcome is None or prepared.candidate is None:
+                answers.append(self._left(left.get(checked.identifier)))
+                continue
+            answers.append(
+                Ordered(
                     identifier=checked.identifier,
-                    height=height,
+                    height=prepared.candidate.height,
                     position=outcome.position,
                     receipt=outcome.receipt,
                 )
-            elif left[checked.identifier].waits:
-                remaining.append((index, checked))
-            else:
-                answers[index] = _refused(left[checked.identifier])
-        return remaining
+            )
+        return answers
+
+    def answer_rejected(self, data: bytes, error: Rejected) -> Ordered | NotOrdered:
+        """Return the answer of a transaction that the checks reject: its receipt, where it was ordered before."""
+        known = self._known(data) if error.code in ("duplicate", "expired") else None
+        return known or NotOrdered(code=error.code, message=str(error))
+
+    def _make_blocks(
+        self, waiting: list[tuple[int, Checked]], answers: dict[int, Ordered | NotOrdered]
+    ) -> None:
+        """Make blocks until nothing waits that a block could hold now; answer everything."""
+        rest = NotOrdered(code="block-full", message="send it again", waits=True)
+        for _ in range(BLOCKS_PER_SUBMIT_MAX):
+            if not waiting:
+                return
+            height = self.machine.store.height
+            try:
+                made = self.make_block([checked for _, checked in waiting])
+            except Unavailable as error:
+                if not answers:
+                    raise
+                rest = NotOrdered(code=error.code, message=str(error), waits=True)
+                break
+            pairs = list(zip(waiting, made, strict=True))
+            answers |= {index: each for (index, _), each in pairs if each is not None}
+            waiting = [each for each, answer in pairs if answer is None]
+            if self.machine.store.height == height:
+                rest = _NOT_DUE
+                break
+        answers |= {index: rest for index, _ in waiting}
 
     def _finish(self, candidate: Candidate) -> None:
         self._commit(self.machine.finalize(candidate.entries))
@@ -116,6 +137,13 @@ class SoloEngine:
         )
         self.machine.commit(signed.encode())
 
+    def _left(self, left_out: LeftOut | None) -> Ordered | NotOrdered | None:
+        """Return the answer of what a block does not hold; None when a later one may."""
+        if left_out is None or left_out.waits:
+            return None
+        rejected = Rejected(left_out.code, left_out.message)
+        return self.answer_rejected(left_out.checked.data, rejected)
+
     def _known(self, data: bytes) -> Ordered | None:
         """Return the answer of a transaction that was ordered before, or None."""
         identifier = self.machine.identify(data)
@@ -124,11 +152,3 @@ class SoloEngine:
             return None
         height, position, receipt = found
         return Ordered(identifier=identifier, height=height, position=position, receipt=receipt)
-
-
-def _refused(left_out: LeftOut | None) -> NotOrdered:
-    if left_out is None:
-        return NotOrdered(
-            code="not-due", message="the ledger's next block is not due yet", waits=True
-        )
-    return NotOrdered(code=left_out.code, message=left_out.message, waits=left_out.waits)

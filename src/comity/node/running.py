@@ -4,74 +4,196 @@ Invariant: ``tip`` moves on the event loop, after its block is on disk and befor
 """
 
 import asyncio
+import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-import msgspec
-
+from comity.engine.batching import BatchingEngine, Bounds, Submission, Tip
+from comity.errors import Unavailable
+from comity.limits import DISK_FREE_BYTES_MIN, ENGINE_STOP_S, OUTCOMES_REMEMBERED_MAX
 from comity.model.outcome import NotOrdered, Ordered
 from comity.node.config import Config
 from comity.node.local import Clock, LocalLedger
+from comity.node.transport import LocalTransport
 
-
-class Tip(msgspec.Struct, frozen=True, kw_only=True):
-    """The last committed block."""
-
-    height: int
-    app_hash: bytes
-    time_ns: int
-    log_size: int
+__all__ = ["Node", "Tip"]
 
 
 class Node:
-    """A running node.
+    """A running node; made and used on one event loop.
 
     Attributes:
         folder, genesis, apps, config: what it runs.
         tip: the last block that is on disk.
+        lookups: small reads of the last block, for the event loop alone.
+        rejected: why transactions were not ordered that nobody waited for, by id; the newest.
+        fault: set when the node cannot go on; the process must end.
+
     """
 
     def __init__(self, ledger: LocalLedger, config: Config) -> None:
         self._ledger = ledger
+        self.lookups = LocalTransport(ledger.folder.directory)
         self.folder = ledger.folder
         self.genesis = ledger.genesis
         self.apps = ledger.apps
         self.config = config
         self.tip = self._read_tip()
+        self.rejected: dict[bytes, NotOrdered] = {}
+        self.fault = asyncio.Event()
+        self.is_stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._moved = asyncio.Event()
+        self._futures: dict[Submission, asyncio.Future[list[Ordered | NotOrdered]]] = {}
+        self._expected: dict[Submission, list[bytes | None]] = {}
+        bounds = Bounds(
+            wait_ms=config.batch_wait_ms,
+            block_transactions_max=config.block_transactions_max,
+            in_flight_max=config.in_flight_max,
+            in_flight_bytes_max=config.in_flight_bytes_max,
+        )
+        self.engine = BatchingEngine(ledger.engine, bounds, self._report, self._stopped)
 
     @classmethod
     def open(
         cls, directory: Path, config: Config | None = None, *, clock: Clock = time.time_ns
-    ) -> "Node":
+    ) -> Self:
         """Open the ledger in ``directory``. Raises: ConfigError, Unavailable (another process writes it)."""
         return cls(LocalLedger.open(directory, clock=clock), config or Config())
 
     async def start(self) -> None:
         """Begin to order transactions."""
+        self._loop = asyncio.get_running_loop()
+        self.engine.start()
 
     async def stop(self) -> None:
-        """Finish the block at hand and let go of the folder."""
-        self._ledger.close()
+        """Finish the block at hand, answer whoever waits, and let go of the folder."""
+        if self.is_stopping:
+            return
+        self.is_stopping = True
+        self._moved.set()
+        has_ended = await asyncio.to_thread(self.engine.stop, ENGINE_STOP_S + 1)
+        await asyncio.sleep(0)  # let the last answers arrive
+        for future in self._futures.values():
+            if not future.done():
+                future.set_exception(Unavailable("the node stopped", "stopping"))
+        self.lookups.close()
+        if has_ended:
+            self._ledger.close()
 
-    async def submit(self, transactions: Sequence[bytes]) -> list[Ordered | NotOrdered]:
-        """Have signed transactions ordered; return one answer each, in order. Raises: Unavailable."""
-        answers = self._ledger.submit(transactions)
-        self.tip = self._read_tip()
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
-        return answers
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def submit(
+        self, transactions: Sequence[bytes], timeout_s: float
+    ) -> list[Ordered | NotOrdered]:
+        """Have signed transactions ordered; return one answer each, in order, once all are settled.
+
+        Who stops waiting takes nothing back: the transactions go on.
+        Raises: Unavailable: busy, stopping or fault, when nothing was taken in; unknown-yet, after ``timeout_s``.
+        """
+        submission = self._take_in(transactions)
+        future = asyncio.get_running_loop().create_future()
+        self._futures[submission] = future
+        try:
+            async with asyncio.timeout(timeout_s):
+                answers: list[Ordered | NotOrdered] = await future
+                return answers
+        except TimeoutError:
+            if self._futures.pop(submission, None) is None:  # settled in this very moment
+                return [each for each in submission.answers if each is not None]
+            self._expect(submission)
+            raise Unavailable(
+                f"not final after {timeout_s:g} s: it goes on; ask for it by its id", "unknown-yet"
+            ) from None
+
+    def submit_soon(self, transactions: Sequence[bytes]) -> None:
+        """Have signed transactions ordered, with nobody waiting.
+
+        Raises: Unavailable: busy, stopping or fault.
+        """
+        self._expect(self._take_in(transactions))
+
+    def is_expected(self, identifier: bytes) -> bool:
+        """Tell whether a transaction that nobody waits for is in flight."""
+        return any(identifier in expected for expected in self._expected.values())
+
+    def identify(self, transaction: bytes) -> bytes | None:
+        """Return the id of a transaction of this ledger, or None when the bytes are none."""
+        return self._ledger.machine.identify(transaction)
 
     async def next_tip(self, height: int) -> Tip:
-        """Return the last block once it is past ``height``: at once, or when it is there."""
+        """Return the last block once it is past ``height``: at once, or when it is there.
+
+        Raises: Unavailable, when the node stops.
+        """
         while self.tip.height <= height:
+            if self.is_stopping:
+                raise Unavailable("the node is stopping", "stopping")
             await self._moved.wait()
         return self.tip
 
     def problem(self) -> str | None:
         """Return why the node cannot do its work, or None."""
-        return None
+        problem = self.engine.problem
+        if problem is None or self.fault.is_set():
+            return problem
+        has_room = shutil.disk_usage(self.folder.directory).free >= DISK_FREE_BYTES_MIN
+        return None if has_room else problem
+
+    def _take_in(self, transactions: Sequence[bytes]) -> Submission:
+        submission = Submission(transactions)
+        self.engine.submit(submission)
+        return submission
+
+    def _expect(self, submission: Submission) -> None:
+        """Remember the ids of what nobody waits for, until it is settled."""
+        self._expected[submission] = [self.identify(data) for data in submission.transactions]
+
+    def _report(self, finished: Sequence[Submission], tip: Tip | None) -> None:
+        """Pass on, from the engine's thread, what is settled."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._adopt, finished, tip)
+
+    def _adopt(self, finished: Sequence[Submission], tip: Tip | None) -> None:
+        if tip is not None:
+            self.tip = tip
+            moved, self._moved = self._moved, asyncio.Event()
+            moved.set()
+        for submission in finished:
+            answers = [each for each in submission.answers if each is not None]
+            future = self._futures.pop(submission, None)
+            if future is not None and not future.done():
+                future.set_result(answers)
+            for identifier, answer in zip(
+                self._expected.pop(submission, ()), answers, strict=False
+            ):
+                if isinstance(answer, NotOrdered) and identifier is not None:
+                    self._keep_rejected(identifier, answer)
+
+    def _stopped(self, fault: BaseException | None) -> None:
+        if fault is not None and self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.fault.set)
+
+    def _keep_rejected(self, identifier: bytes, answer: NotOrdered) -> None:
+        if len(self.rejected) >= OUTCOMES_REMEMBERED_MAX:
+            del self.rejected[next(iter(self.rejected))]
+        self.rejected[identifier] = answer
 
     def _read_tip(self) -> Tip:
         store = self._ledger.store

@@ -20,6 +20,7 @@ from comity.model.genesis import Genesis
 from comity.model.names import split_action
 from comity.model.receipt import Receipt, unpack_stored
 from comity.model.schema import TableSchema
+from comity.node.explaining import explain
 from comity.node.folder import Folder
 from comity.query.answer import Answer
 from comity.query.asof import newest_schema, versions_of
@@ -184,28 +185,7 @@ class LocalTransport:
 
     def explain(self, receipt: Receipt) -> Explanation:
         """Return a refusal in the words of its application."""
-        refusal = _refusal_of(self.apps, receipt)
-        if refusal is None:
-            name = f"refused by {receipt.app or 'comity'} with number {receipt.code}"
-            return Explanation(
-                app=receipt.app, number=receipt.code, name=f"Number{receipt.code}",
-                sentence=f"This program does not know what it means: {name}.", fix="",
-                fields=receipt.fields,
-            )  # fmt: skip
-        account = import_module("comity.sdk.types").AccountId
-        holds = import_module("typing").get_args
-        accounts = tuple(
-            name for name, hint in refusal.field_types.items() if account in (hint, *holds(hint))
-        )
-        return Explanation(
-            app=receipt.app,
-            number=receipt.code,
-            name=refusal.__name__,
-            sentence=refusal.sentence(),
-            fix=refusal.fix,
-            fields=receipt.fields,
-            accounts=accounts,
-        )
+        return explain(self.apps, receipt)
 
     def rows_count(self, table: str) -> int:
         """Return how many rows a table has, as its entry in the catalog says."""
@@ -251,11 +231,3 @@ def _one(connection: apsw.Connection, sql: str) -> Any:
     if found is None:
         raise QueryError("damaged", "the ledger file has no block; run comity audit")
     return found
-
-
-def _refusal_of(apps: "Mapping[str, Declaration]", receipt: Receipt) -> Any:
-    standard = import_module("comity.sdk.standard")
-    if receipt.app == standard.MACHINE:
-        return next((one for one in standard.STANDARD if one.code == receipt.code), None)
-    app = apps.get(receipt.app)
-    return None if app is None else app.refusals.get(receipt.code)

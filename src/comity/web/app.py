@@ -14,14 +14,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from comity.errors import ComityError, InvariantViolated
-from comity.web import ledger, openapi, pages
+from comity.web import ledger, openapi, pages, transactions
 from comity.web.problems import Problem, body_of, response_of
 from comity.web.routes import Operation, node_of, read_values
 
 if TYPE_CHECKING:
     from comity.node.running import Node
 
-OPERATIONS: tuple[Operation, ...] = (*ledger.OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (*ledger.OPERATIONS, *transactions.OPERATIONS)
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {404: "not-found", 405: "method-not-allowed"}
 

@@ -50,7 +50,9 @@ def document(operations: Sequence[Operation]) -> bytes:
 def _types(operations: Iterable[Operation]) -> Iterable[Any]:
     seen: dict[str, None] = {}
     for operation in operations:
-        declared = [*operation.answers.values(), *operation.bodies]
+        declared = list(operation.bodies)
+        for kind in operation.answers.values():
+            declared += kind if isinstance(kind, tuple) else (kind,)
         declared += [parameter.type for parameter in operation.parameters]
         for each in declared:
             if each is not None and not isinstance(each, Media) and _key(each) not in seen:
@@ -74,7 +76,7 @@ def _entry(operation: Operation, schema_of: dict[str, Any]) -> dict[str, Any]:
     if operation.parameters:
         entry["parameters"] = [_parameter(each, schema_of) for each in operation.parameters]
     if operation.bodies:
-        content = dict(_content(each, schema_of) for each in operation.bodies)
+        content = _contents(operation.bodies, schema_of)
         entry["requestBody"] = {"required": True, "content": content}
     return entry
 
@@ -83,8 +85,7 @@ def _responses(operation: Operation, schema_of: dict[str, Any]) -> dict[str, Any
     responses: dict[str, Any] = {}
     for status, kind in operation.answers.items():
         response: dict[str, Any] = {"description": _WORDS.get(status, "The answer.")}
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        content = dict(_content(each, schema_of) for each in kinds if each is not None)
+        content = _contents(kind if isinstance(kind, tuple) else (kind,), schema_of)
         if content:
             response["content"] = content
         responses[str(status)] = response
@@ -94,10 +95,19 @@ def _responses(operation: Operation, schema_of: dict[str, Any]) -> dict[str, Any
     return responses
 
 
-def _content(kind: Any, schema_of: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    if isinstance(kind, Media):
-        return kind.media_type, {}
-    return JSON, {"schema": schema_of[_key(kind)]}
+def _contents(kinds: Sequence[Any], schema_of: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry of each media type; several records of JSON are alternatives."""
+    content: dict[str, Any] = {
+        kind.media_type: {"schema": {"description": kind.description}} if kind.description else {}
+        for kind in kinds
+        if isinstance(kind, Media)
+    }
+    records = [
+        schema_of[_key(kind)] for kind in kinds if kind is not None and not isinstance(kind, Media)
+    ]
+    if records:
+        content[JSON] = {"schema": records[0] if len(records) == 1 else {"anyOf": records}}
+    return content
 
 
 def _parameter(parameter: Parameter, schema_of: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,8 @@ How to add routes: write a module with handlers and a tuple ``OPERATIONS``, and 
         ),
     )
 
-- An answer's type is a ``msgspec.Struct``, or ``Media("text/csv")`` for other bytes; None is an empty body.
+- An answer's type is a ``msgspec.Struct``, or ``Media("text/csv")`` for other bytes, or a tuple of such; None is an
+  empty body.
 - ``problems`` lists every status that a handler's errors can have (``problems.status_of``). 400, 405, 406, 413, 431 and
   503 may come from anywhere and are declared of every operation by themselves.
 - ``values_of(request)`` holds the declared parameters of path, query and headers by name, converted and bounded by
