@@ -49,6 +49,11 @@ REJECTIONS: Mapping[str, Code] = {
     "app-fault": Code(
         400, "The application failed while executing it.", "The application's author."
     ),
+    "disk-full": Code(
+        503,
+        "The node's disk is full: no block can be written.",
+        "The node's operator: make room. Nothing that was final is lost.",
+    ),
 }
 # A query, view, look-up or proof that cannot be answered.
 READS: Mapping[str, Code] = {
@@ -140,11 +145,6 @@ HTTP: Mapping[str, Code] = {
         503,
         "The node has as much in flight as it may.",
         "Nobody: send the same again after `retry_after` seconds.",
-    ),
-    "disk-full": Code(
-        503,
-        "The node's disk is full: no block can be written.",
-        "The node's operator: make room. Nothing that was final is lost.",
     ),
     "stopping": Code(
         503,
