@@ -91,12 +91,6 @@ class NotGranted(MachineRefusal, code=14, fix="Its ledger's genesis must grant i
     grant: str
 
 
-class NotOpen(MachineRefusal, code=15, fix="Join the ledger first."):
-    """Only members may call this action."""
-
-    action: str
-
-
 class TooMuchWork(MachineRefusal, code=16, fix="Split the transaction."):
     """The transaction reads or writes more rows than one may."""
 
