@@ -68,7 +68,8 @@ def show(name: str) -> None:
     answer = transport.sql(_KEYS, (found["account"],), None)
     keys = [(str(key), str(scope)) for key, scope in answer.rows]
     document = _document(found)
-    lines = [(label.replace("_", " "), _text(value)) for label, value in document.items()]
+    shown = document | {"admitted_by": shown_account(found["admitted_by"], transport)}
+    lines = [(label.replace("_", " "), _text(value)) for label, value in shown.items()]
     lines += [(f"key ({scope})", key) for key, scope in keys]
     listed = [{"public_key": key, "scope": scope} for key, scope in keys]
     session.out.data(pairs(lines), document | {"keys": listed})

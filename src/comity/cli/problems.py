@@ -127,7 +127,7 @@ def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> 
     _say(word, prefix + message + (f" ({limit})" if limit else ""))
     if identifier:
         height = getattr(error, "height", 0)
-        _say("note", f"ordered and refused: block {height}  transaction {identifier.hex()[:12]}")
+        _say("note", f"the refusal is on record: block {height}  transaction {identifier.hex()[:12]}")
     if details:
         click.echo(details, err=True)
     if following:

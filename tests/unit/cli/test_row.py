@@ -135,7 +135,7 @@ def test_a_refusal_tells_where_it_is_kept(people: Comity) -> None:
     assert f"block {error['height'] + 1}  transaction " in said
     error = json.loads(people(*words, "--dry-run", "--json", code=1).err)["error"]
     assert (error["transaction"], error["height"]) == (None, None)
-    assert "ordered" not in people(*words, "--dry-run", code=1).err
+    assert "on record" not in people(*words, "--dry-run", code=1).err
 
 
 def test_a_change_to_what_is_so_already_is_none(people: Comity) -> None:

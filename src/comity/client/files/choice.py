@@ -67,7 +67,7 @@ def choose(profile: Profile, date_format: str | None = None) -> Choice:
         return _number(profile)
     if looks == ["boolean"]:
         changes = (
-            f"{profile.reshaped_count} are written in small letters"
+            f"{profile.reshaped_count:,} of them written in small letters"
             if profile.reshaped_count
             else ""
         )
@@ -100,10 +100,10 @@ def _number(profile: Profile) -> Choice:
         )
     minus = f"{counted(profile.minus_zeros, 'minus zero')} made zero" if profile.minus_zeros else ""
     padded = sum(count for digits, count in profile.scales.items() if digits < scale)
-    zeros = f"{padded} are written with zeros to {scale} digits" if padded else ""
+    zeros = f"{padded:,} of them written with zeros to {counted(scale, 'digit')}" if padded else ""
     return Choice(
         type=ColumnType(kind="decimal", scale=scale),
-        why=_share(profile, f"are numbers with up to {scale} digits after the point"),
+        why=_share(profile, f"are numbers with up to {counted(scale, 'digit')} after the point"),
         changes="; ".join(filter(None, (zeros, minus))),
         warning=f"{scale} digits after the point look like noise"
         if scale > INFERRED_SCALE_WARNED
@@ -119,7 +119,7 @@ def _moment(profile: Profile) -> Choice:
             "",
         )
     scale = next(scale for scale in (0, 3, 6) if scale >= profile.second_digits)
-    changes = f"{profile.reshaped_count} are written in UTC" if profile.reshaped_count else ""
+    changes = f"{profile.reshaped_count:,} of them written in UTC" if profile.reshaped_count else ""
     why = _share(profile, "are moments with an offset")
     return Choice(type=ColumnType(kind="datetime", scale=scale), why=why, changes=changes)
 
@@ -219,16 +219,16 @@ def _text(profile: Profile, why: str, warning: str, *, is_broken: bool = False) 
 
 
 def _share(profile: Profile, what: str) -> str:
-    return f"{profile.filled}/{profile.filled} {what}{_empties(profile)}"
+    return f"{profile.filled:,}/{profile.filled:,} {what}{_empties(profile)}"
 
 
 def _empties(profile: Profile) -> str:
-    return f", {profile.empties} empty" if profile.empties else ""
+    return f", {profile.empties:,} empty" if profile.empties else ""
 
 
 def _normalised(profile: Profile) -> str:
     return (
-        f"{profile.normalised_count} are written in NFC and with plain line ends"
+        f"{profile.normalised_count:,} of them written in NFC and with plain line ends"
         if profile.normalised_count
         else ""
     )

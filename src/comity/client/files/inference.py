@@ -180,7 +180,7 @@ def _as_key(column: InferredColumn, profile: Profile) -> InferredColumn:
         type_ = msgspec.structs.replace(
             type_, maximum=min(type_.maximum or 0, ENCODED_KEY_BYTES_MAX - 2)
         )
-    why = f"{profile.rows} distinct, none empty" if profile.is_unique else "none empty"
+    why = f"{profile.rows:,} distinct, none empty" if profile.is_unique else "none empty"
     return msgspec.structs.replace(column, type=type_, required=True, why=why)
 
 
