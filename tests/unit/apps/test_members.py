@@ -311,6 +311,24 @@ def test_the_last_admin_stays(ledger: Ledger) -> None:
     ledger.refuses(LastAdmin, suspend, "bo", account=bo)
 
 
+def test_admins_are_counted_however_many(ledger: Ledger) -> None:
+    """With a thousand suspended admins before it, an active one is found all the same."""
+    first, *people = sorted((f"p{at}" for at in range(1_001)), key=ledger.account)
+    last = people[-1]
+    with Ledger(members, founders={one: ["admin"] for one in people}) as many:
+        many.run(admit, last, public_key=many.public_key(first), name=first, role="admin")
+        for at in range(0, 999, 333):
+            suspended = [call(suspend, account=many.account(one)) for one in people[at : at + 333]]
+            assert many.block([(last, suspended)]) == [[None] * 333]
+        many.run(suspend, last, account=many.account(first))
+        many.refuses(LastAdmin, suspend, last, account=many.account(last))
+        many.run(restore, last, account=many.account(people[0]))
+        many.run(suspend, people[0], account=many.account(last))
+        many.refuses(LastAdmin, take_role, people[0], account=many.account(people[0]), role="admin")
+        many.run(restore, people[0], account=many.account(last))
+        many.run(take_role, last, account=many.account(people[0]), role="admin")
+
+
 # --- suspension ---
 
 

@@ -9,6 +9,7 @@ from comity.apps.members.errors import (
     InvitationNotFound,
     InvitationUsed,
     JoinsUsedUp,
+    LastAdmin,
     NameTaken,
     NoAdmin,
     RoleHeld,
@@ -16,7 +17,6 @@ from comity.apps.members.errors import (
 )
 from comity.apps.members.standing import (
     check_inviter,
-    check_not_last_admin,
     check_parameters,
     check_role,
     check_role_name,
@@ -26,6 +26,7 @@ from comity.apps.members.standing import (
 )
 from comity.apps.members.tables import (
     ADMIN,
+    Admins,
     Invitation,
     Member,
     MemberName,
@@ -53,14 +54,16 @@ from comity.sdk import (
 )
 
 _ED25519 = 1  # the only type of key so far
-_OPEN_JOINS = 0  # key of the one row
+_ONE_ROW = 0  # key of the row in tables of one
 
 
 @app.genesis
 def found(ctx: Context, founders: Founders) -> None:
     """Make the founders members with their roles. Raises: NoAdmin, BadArgument, NameTaken."""
     check_parameters(ctx.db)
-    require(any(ADMIN in founder.roles for founder in founders), NoAdmin())
+    admins = sum(ADMIN in founder.roles for founder in founders)
+    require(admins > 0, NoAdmin())
+    ctx.db.add(Admins(active=admins))
     for founder in founders:
         account = account_id(founder.public_key, founder.key_type)
         _add_member(ctx, account, founder.name, admitted_by=None)
@@ -139,9 +142,10 @@ def join(
         role, inviter = used.role, used.inviter
 
     account = ctx.accounts.admit(*ctx.signing_key)
+    member = _add_member(ctx, account, name, admitted_by=inviter)
     if role is not None:
-        ctx.db.add(RoleHolder(role=role, account=account, given_by=inviter))
-    return _add_member(ctx, account, name, admitted_by=inviter)
+        _give(ctx, member, role, given_by=inviter)
+    return member
 
 
 @app.action
@@ -155,9 +159,10 @@ def admit(ctx: Context, public_key: Hash, name: MemberName, role: Role | None = 
         check_role_name(role)
 
     account = ctx.accounts.admit(_ED25519, public_key)
+    member = _add_member(ctx, account, name, admitted_by=ctx.sender)
     if role is not None:
-        ctx.db.add(RoleHolder(role=role, account=account, given_by=ctx.sender))
-    return _add_member(ctx, account, name, admitted_by=ctx.sender)
+        _give(ctx, member, role, given_by=ctx.sender)
+    return member
 
 
 # --- roles and standing ---
@@ -171,11 +176,11 @@ def give_role(ctx: Context, account: AccountId, role: Role) -> None:
     """
     check_role(ctx.db, ctx.sender, ADMIN)
     check_role_name(role)
-    member_of(ctx.db, account)
+    member = member_of(ctx.db, account)
     is_held = ctx.db.exists(RoleHolder, role, account)
     require(not is_held, RoleHeld(role=role, account=account))
 
-    ctx.db.add(RoleHolder(role=role, account=account, given_by=ctx.sender))
+    _give(ctx, member, role, given_by=ctx.sender)
 
 
 @app.action
@@ -189,8 +194,8 @@ def take_role(ctx: Context, account: AccountId, role: Role) -> None:
     holder = ctx.db.find(RoleHolder, role, account)
     if holder is None:
         raise RoleNotHeld(role=role, account=account)
-    if role == ADMIN:
-        check_not_last_admin(ctx.db, account)
+    if role == ADMIN and has_role(ctx.db, account, ADMIN):
+        _lose_admin(ctx, account)
 
     ctx.db.delete(holder)
 
@@ -204,7 +209,7 @@ def suspend(ctx: Context, account: AccountId) -> None:
     check_role(ctx.db, ctx.sender, ADMIN)
     member = member_of(ctx.db, account)
     if has_role(ctx.db, account, ADMIN):
-        check_not_last_admin(ctx.db, account)
+        _lose_admin(ctx, account)
 
     ctx.accounts.set_status(account, "suspended")
     ctx.db.put(replace(member, status="suspended"))
@@ -219,6 +224,8 @@ def restore(ctx: Context, account: AccountId) -> None:
     check_role(ctx.db, ctx.sender, ADMIN)
     member = member_of(ctx.db, account)
 
+    if member.status != "active" and ctx.db.exists(RoleHolder, ADMIN, account):
+        _count_admins(ctx, 1)
     ctx.accounts.set_status(account, "active")
     ctx.db.put(replace(member, status="active"))
 
@@ -276,6 +283,23 @@ def _check_name(ctx: Context, account: bytes, name: str) -> None:
     require(all(holder.account == account for holder in holders), NameTaken(name=name))
 
 
+def _give(ctx: Context, member: Member, role: str, *, given_by: bytes | None) -> None:
+    ctx.db.add(RoleHolder(role=role, account=member.account, given_by=given_by))
+    if role == ADMIN and member.status == "active":
+        _count_admins(ctx, 1)
+
+
+def _lose_admin(ctx: Context, account: bytes) -> None:
+    """Count one active admin less. Raises: LastAdmin."""
+    require(ctx.db.get(Admins, _ONE_ROW).active > 1, LastAdmin(account=account))
+    _count_admins(ctx, -1)
+
+
+def _count_admins(ctx: Context, change: int) -> None:
+    admins = ctx.db.get(Admins, _ONE_ROW)
+    ctx.db.put(replace(admins, active=admins.active + change))
+
+
 def _invitation(ctx: Context, public_key: bytes) -> Invitation:
     found = ctx.db.find(Invitation, public_key)
     if found is None:
@@ -297,7 +321,7 @@ def _use(ctx: Context, public_key: bytes, proof: bytes) -> Invitation:
 def _count_open_join(ctx: Context) -> None:
     joins_max = ctx.db.parameter("open_joins_per_block", 0)
     require(joins_max > 0, InvitationNeeded())
-    last = ctx.db.find(OpenJoins, _OPEN_JOINS)
+    last = ctx.db.find(OpenJoins, _ONE_ROW)
     count = last.count if last is not None and last.height == ctx.height else 0
     require(count < joins_max, JoinsUsedUp(joins_max=joins_max))
     now = OpenJoins(height=ctx.height, count=count + 1)

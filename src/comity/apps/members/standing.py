@@ -1,10 +1,10 @@
-"""Who a member is to the rules: active, holder of a role, able to invite, or the last admin.
+"""Who a member is to the rules: active, holder of a role, or able to invite.
 
 Invariant: nothing here writes.
 """
 
-from comity.apps.members.errors import InvitationVoid, LastAdmin, MemberNotFound, RoleNeeded
-from comity.apps.members.tables import ADMIN, EVERYONE, HOLDERS_MAX, Member, RoleHolder
+from comity.apps.members.errors import InvitationVoid, MemberNotFound, RoleNeeded
+from comity.apps.members.tables import ADMIN, EVERYONE, Member, RoleHolder
 from comity.sdk import BadArgument, Reader, require
 
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -43,14 +43,6 @@ def check_still_inviter(db: Reader, account: bytes, role: str | None) -> None:
     needed = (db.parameter("inviters", ADMIN), *(() if role is None else (ADMIN,)))
     if not all(has_role(db, account, one) for one in needed):
         raise InvitationVoid(inviter=account)
-
-
-def check_not_last_admin(db: Reader, account: bytes) -> None:
-    """Refuse when no other active member is an admin. Raises: LastAdmin."""
-    for holder in db.range(RoleHolder, (ADMIN,), (ADMIN,), limit=HOLDERS_MAX):
-        if holder.account != account and has_role(db, holder.account, ADMIN):
-            return
-    raise LastAdmin(account=account)
 
 
 def check_parameters(db: Reader) -> None:

@@ -23,7 +23,6 @@ from comity.sdk import (
 ADMIN = "admin"  # gives and takes roles, admits, suspends
 EVERYONE = "member"  # stands for all members where a role is asked for; nobody is given it
 USES_MAX = 1_000
-HOLDERS_MAX = 1_000  # of one role that are looked at to find another admin
 
 MemberName = Annotated[str, Text(80, chars_min=1)]
 Role = Annotated[str, Text(40, chars_min=1)]
@@ -57,6 +56,14 @@ class RoleHolder(Row):
     role: Role
     account: AccountId
     given_by: AccountId | None = None  # none for founders
+
+
+@app.table(key="id")
+class Admins(Row):
+    """One row: how many active members have the role ``admin``."""
+
+    id: Annotated[int, Integer(0, 0)] = 0
+    active: Annotated[int, Integer(1, (1 << 63) - 1)]
 
 
 @app.table(key="public_key", indexes=("inviter",))
