@@ -4,6 +4,7 @@ Invariant: after ``lose_power`` a file holds what was synced last and, of each l
 nothing, as chance decides; after ``stop`` it holds every write, as when only the process was killed.
 """
 
+import contextlib
 import os
 from itertools import count
 from pathlib import Path
@@ -12,9 +13,12 @@ from random import Random
 import apsw
 
 SECTOR_BYTES = 512
-KINDS = ("open", "read", "write", "sync", "truncate", "size", "delete")
+KINDS = ("open", "access", "lock", "read", "size", "write", "sync", "truncate", "delete")
+_READING = KINDS[:5]
 _CODES = {
     "open": apsw.SQLITE_CANTOPEN,
+    "access": apsw.SQLITE_IOERR_ACCESS,
+    "lock": apsw.SQLITE_IOERR_LOCK,
     "read": apsw.SQLITE_IOERR_READ,
     "write": apsw.SQLITE_IOERR_WRITE,
     "sync": apsw.SQLITE_IOERR_FSYNC,
@@ -31,7 +35,7 @@ class Plan:
     """A fault to come.
 
     Args:
-        kind: of the call that fails; ``any`` counts every call that changes something.
+        kind: of the call that fails; ``any`` counts the calls that change something, ``all`` counts all.
         after: how many such calls go well before.
         fault: ``power`` and ``kill`` end the machine, ``error`` fails this call once, ``full`` fails every write until
             there is room again.
@@ -81,13 +85,14 @@ class Disk(apsw.VFS):
         self.plan: Plan | None = None
         self.is_dead = False
         self.is_full = False
-        self.calls = dict.fromkeys((*KINDS, "any"), 0)
-        self.has_failed = False
+        self.trace: list[tuple[str, str]] = []  # kind and file's name of each call
+        self.calls = dict.fromkeys((*KINDS, "any", "all"), 0)
+        self.failed = ""  # kind of the call that failed
 
     def xOpen(self, name: object, flags: list[int]) -> "File":  # noqa: N802 - SQLite's name
         """Open a file, which exists from then on."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
-        self.before("open")
+        self.before("open", path)
         if path not in self.images:
             synced = Path(path).read_bytes() if Path(path).exists() else b""
             self.images[path] = Image(synced)
@@ -97,19 +102,25 @@ class Disk(apsw.VFS):
         """Delete a file, at once and for ever."""
         if self.is_dead:
             return  # whoever still closes a file has no process any more
-        self.before("delete")
+        self.before("delete", name)
         super().xDelete(name, sync)
         self.images.pop(name, None)
 
-    def before(self, kind: str, *, grows: bool = False) -> None:
+    def xAccess(self, name: str, flags: int) -> bool:  # noqa: N802 - the name is SQLite's
+        """Tell whether a file is there."""
+        self.before("access", name)
+        return bool(super().xAccess(name, flags))
+
+    def before(self, kind: str, path: str, *, grows: bool = False) -> None:
         """Count a call of SQLite's, and let it fail when its time has come. Raises: apsw.IOError, apsw.FullError."""
         if self.is_dead:
             raise apsw.exception_for(apsw.SQLITE_IOERR)
-        self.calls[kind] += 1
-        changes = kind not in ("read", "size", "open")
-        self.calls["any"] += changes
+        self.trace.append((kind, os.path.basename(path)))
+        kinds = (kind, "all") if kind in _READING else (kind, "any", "all")
+        for counted in kinds:
+            self.calls[counted] += 1
         plan = self.plan
-        if plan is not None and (plan.kind == kind or (plan.kind == "any" and changes)):
+        if plan is not None and plan.kind in kinds:
             if plan.after <= 0:
                 self.plan = None
                 self._fail(plan, kind)
@@ -121,7 +132,7 @@ class Disk(apsw.VFS):
         if plan.fault == "full":
             self.is_full = True
             return
-        self.has_failed = True
+        self.failed = kind
         self.is_dead = plan.fault in ("power", "kill")
         raise apsw.exception_for(_CODES[kind])
 
@@ -146,12 +157,19 @@ class Disk(apsw.VFS):
             Path(path).write_bytes(image.replayed(kept))
         return story
 
+    def abandon(self) -> None:
+        """Close whatever a process that ended had open here."""
+        for connection in apsw.connections():
+            if connection.filename in self.images:
+                with contextlib.suppress(Exception):
+                    connection.close(True)
+
     def revive(self) -> None:
         """Let a new process use the disk; what no power cut took is safe by now."""
         for path in list(self.images):
             Path(path + "-shm").unlink(missing_ok=True)
         self.images.clear()
-        self.plan, self.is_dead, self.is_full, self.has_failed = None, False, False, False
+        self.plan, self.is_dead, self.is_full, self.failed = None, False, False, ""
 
 
 class File(apsw.VFSFile):
@@ -166,29 +184,34 @@ class File(apsw.VFSFile):
     def _image(self) -> Image:
         return self._disk.images.setdefault(self._path, Image(b""))
 
+    def xLock(self, level: int) -> None:  # noqa: N802 - the name is SQLite's
+        """Take a lock."""
+        self._disk.before("lock", self._path)
+        super().xLock(level)
+
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 - the name is SQLite's
         """Read."""
-        self._disk.before("read")
+        self._disk.before("read", self._path)
         return bytes(super().xRead(amount, offset))
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - the name is SQLite's
         """Write; safe after the next sync only."""
-        self._disk.before("write", grows=True)
+        self._disk.before("write", self._path, grows=True)
         super().xWrite(data, offset)
         self._image.pending.append((offset, bytes(data)))
 
     def xTruncate(self, size: int) -> None:  # noqa: N802 - the name is SQLite's
         """Cut the file."""
-        self._disk.before("truncate")
+        self._disk.before("truncate", self._path)
         super().xTruncate(size)
         self._image.pending.append((-size - 1, b""))
 
     def xSync(self, flags: int) -> None:  # noqa: N802 - the name is SQLite's
         """Make every write so far safe; the real disk below need not hurry."""
-        self._disk.before("sync")
+        self._disk.before("sync", self._path)
         self._image.settle()
 
     def xFileSize(self) -> int:  # noqa: N802 - the name is SQLite's
         """Return the size."""
-        self._disk.before("size")
+        self._disk.before("size", self._path)
         return int(super().xFileSize())

@@ -10,14 +10,9 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-import apsw
-
-from comity.crypto import ed25519
 from comity.engine.port import NotOrdered, Ordered
 from comity.engine.solo import SoloEngine
-from comity.errors import ConfigError, Unavailable
-from comity.machine.machine import Machine
-from comity.model.account import key_id
+from comity.errors import Unavailable
 from comity.model.genesis import Genesis
 from comity.sdk.app import App
 from comity.store.store import Store
@@ -25,16 +20,14 @@ from tests.simulation.chance import Chance
 from tests.simulation.disk import Disk, Plan
 from tests.simulation.inspection import Wrong, need
 from tests.simulation.judge import Judge
+from tests.simulation.node import start
 from tests.simulation.story import APPS, make_apps
 from tests.simulation.world import (
     HOUR_NS,
     MEMBERS,
-    NODE,
     SECOND_NS,
     START_NS,
     genesis_of,
-    key_of,
-    seed_of,
     sign,
 )
 
@@ -108,7 +101,7 @@ class Life:
         except Exception as error:  # noqa: BLE001 - whatever a node may raise is judged
             self._failed(error, batch)
             return
-        need(not self.disk.has_failed, "the node went on after a disk error:", self.story[-1])
+        need(not self.disk.failed, "the node went on after a disk error:", self.story[-1])
         self._believe(batch, answers)
         self.disk.plan, self.disk.is_full = None, False
         if self.random.random() < 0.2:
@@ -118,7 +111,7 @@ class Life:
         self._note(f"  {type(error).__name__}: {error}")
         if self.disk.is_dead:
             self._crash()
-        elif self.disk.has_failed:
+        elif self.disk.failed:
             self._restart("a stop")
         elif self.disk.is_full:
             need(isinstance(error, Unavailable), "a full disk raises", type(error), error)
@@ -169,35 +162,22 @@ class Life:
         except Exception:
             if not self.disk.is_dead:
                 raise
-            for connection in apsw.connections():  # who has the file open ends with the process
-                if connection.filename == str(self._path):
-                    with contextlib.suppress(Exception):
-                        connection.close(True)
+            self.disk.abandon()
         self._note("the power went away while the ledger was made")
         self.disk.lose_power()
         self.disk.revive()
         return self._start()
 
     def _start(self) -> tuple[Store, SoloEngine]:
-        is_new = self.judge.height < 0
-        try:
-            store = Store.open(str(self._path), vfs=self.disk.name)
-        except ConfigError as error:
-            need(is_new, "the ledger cannot be opened:", error)
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-            self.disk.images.clear()
-            store = Store.create(str(self._path), vfs=self.disk.name)
-        store.wal_pages_max = self.random.choice((0, 8, 40))
-        declared = {app.name: app.declaration for app in self.apps}
-        engine = SoloEngine(
-            Machine(store, self.genesis, declared),
+        store, engine = start(
+            self._path,
+            self.disk,
+            apps=self.apps,
+            genesis=self.genesis,
             clock=lambda: self._now_ns,
-            kid=key_id(key_of(NODE)),
-            sign=lambda message: ed25519.sign(seed_of(NODE), message),
+            is_new=self.judge.height < 0,
+            wal_pages_max=self.random.choice((0, 8, 40)),
         )
-        if store.height < 0:
-            engine.start()
         if self._plant is not None:
             self._plant(engine)
         return store, engine

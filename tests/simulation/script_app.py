@@ -3,7 +3,7 @@
 Invariant: it uses every part of the SDK that writes; ``model`` tells once more, in plain dicts, what each step means.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import new_class
 from typing import Annotated, Any, Literal
 
@@ -80,17 +80,17 @@ def _describe(namespace: dict[str, Any]) -> None:
     namespace.update(__module__=__name__, __doc__="Made anew for each application.")
 
 
-def declare(name: str) -> App:
-    """Return an application of its own with four typed tables, which may make more at run time."""
+def declare(name: str, titles: Sequence[str] = tuple(TYPED)) -> App:
+    """Return an application of its own with typed tables of these titles, which may make more at run time."""
     app = App(name, version=1, grants=("schema",))
     tables: dict[str, type[Columns]] = {}
-    for title, history in TYPED.items():
+    for title in titles:
         made: type[Columns] = new_class(title, (Columns,), {}, _describe)
         decorate = app.table(
             key=("shelf", "number"),
             indexes=(("label", "is_new"),),
             unique=("code",),
-            history=history,
+            history=TYPED[title],
             salted=title == "Secret",
         )
         tables[title] = decorate(made)

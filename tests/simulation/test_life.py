@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from comity.engine.port import NotOrdered, Ordered
 from comity.engine.solo import SoloEngine
 from comity.machine import checks, machine
-from comity.machine.candidate import Candidate
 from comity.machine.execution import Execution
 from comity.machine.state import State
 from comity.query import asof
@@ -19,6 +17,12 @@ from comity.query.asof import Snapshot
 from comity.store.store import Store
 from tests.simulation.inspection import Wrong
 from tests.simulation.life import live
+from tests.simulation.plants import (
+    acknowledge_before_commit,
+    commit_in_two,
+    go_on_after_errors,
+    without_fsync,
+)
 
 LIVES = 200
 CHUNK = 10
@@ -37,54 +41,6 @@ def test_a_life_is_replayed_exactly() -> None:
     """The same seed tells the same story, call by call of SQLite's."""
     assert live(7) == live(7)
     assert live(7) != live(8)
-
-
-def without_fsync(engine: SoloEngine) -> None:
-    """Plant: what was committed may be lost with the power."""
-    engine.machine.store.connection.execute("PRAGMA synchronous = OFF").fetchall()
-
-
-def acknowledge_before_commit(engine: SoloEngine) -> None:
-    """Plant: members are answered, and the block is written when the next one comes."""
-    waiting: list[Candidate] = []
-    submit = engine.submit
-
-    def commit_late(candidate: Candidate) -> None:
-        waiting.append(candidate)
-
-    def submit_late(transactions: list[bytes]) -> list[Ordered | NotOrdered]:
-        while waiting:
-            SoloEngine._commit(engine, engine.machine.finalize(waiting.pop().entries))
-        return submit(transactions)
-
-    engine._commit = commit_late
-    engine.submit = submit_late
-
-
-def commit_in_two(engine: SoloEngine) -> None:
-    """Plant: a block is no longer one SQLite transaction."""
-    store = engine.machine.store
-    write = store._write_table
-
-    def write_and_commit(*arguments: Any) -> None:
-        write(*arguments)
-        store.connection.execute("COMMIT")
-        store.connection.execute("BEGIN IMMEDIATE")
-
-    store._write_table = write_and_commit
-
-
-def go_on_after_errors(engine: SoloEngine) -> None:
-    """Plant: an error of the disk is taken for an answer."""
-    submit = engine.submit
-
-    def submit_anyway(transactions: list[bytes]) -> list[Ordered | NotOrdered]:
-        try:
-            return submit(transactions)
-        except Exception:  # noqa: BLE001 - that is the mistake
-            return [NotOrdered(code="oops", message="", waits=True) for _ in transactions]
-
-    engine.submit = submit_anyway
 
 
 def found(plant: Callable[[SoloEngine], None] | None = None) -> str:
