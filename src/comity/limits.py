@@ -63,7 +63,8 @@ DECIMAL_SCALE_MAX = 9
 SCHEMA_VERSIONS_BYTES_MAX = (
     256 << 10
 )  # all versions of one table's schema; each change keeps them all in history
-TABLES_MAX = 1_000
+TABLES_MAX = 1_000  # at one time
+TABLES_EVER_MAX = 10_000  # dropped ones included: names, schemas and histories stay for ever
 KEYS_PER_ACCOUNT_MAX = 32
 INT64_MIN = -(1 << 63)
 INT64_MAX = (1 << 63) - 1
@@ -246,6 +247,10 @@ BACKUP_MEMBERS_MAX = 4 + KEY_FILES_MAX  # manifest, genesis, file, node's key, m
 DISK_FREE_BYTES_MIN = 256 << 20  # left on the ledger's disk: the WAL alone may take 128 MiB
 CLOCK_BEHIND_NS_MAX = 5 * 10**9  # the last block's time ahead of this machine's clock
 COMMIT_WAIT_MS_MAX = 10_000  # that the oldest transaction in flight waits for its block
+DOCTOR_CHECK_TIME_S = 10  # that comity doctor looks through the ledger's file
+DOCTOR_ANSWER_TIME_S = 2  # that it waits for a running node's answer
+DOCTOR_ANSWER_BYTES_MAX = 64 << 10
+OPEN_FILES_BESIDE_CONNECTIONS = 100  # of a node: the ledger's file, query processes, log
 
 # --- reads that a node answers, not consensus: pages, tokens, and the processes behind them ---
 READ_ROWS_DEFAULT = 100  # of a page, where nothing is asked
@@ -260,12 +265,18 @@ READ_WAITING_MAX = 200  # reads that wait for a process, of each kind; beyond: b
 READ_WAIT_MS_MAX = 5_000  # that a read waits for a process; beyond: busy
 READ_RETRY_AFTER_S = 1  # what "busy" asks for
 CHANGES_MAX = 500  # row changes, or blocks, of one answer of the feed
+READ_BODIES_BYTES_MAX = 64 << 20  # of all answers that are being sent; beyond: busy
+EVENT_STREAMS_MAX = 500  # readers that follow blocks or tables; beyond: busy
+EVENT_BATCH_BYTES = 64 << 10  # read ahead for one follower, who may be slow
+EVENT_COMMENT_S = 15  # of silence, after which a comment keeps a stream open
 CHANGES_UNDO_KEYS_MAX = 2_000  # keys looked up one by one; beyond: one pass over the table
 
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
     raise ValueError("chain id would exceed the engine's 50 characters")
 if ROWS_TOUCHED_PER_TRANSACTION_MAX > ROWS_WRITTEN_PER_BLOCK_MAX:
     raise ValueError("one transaction could exceed a block's rows")
+if TABLES_MAX > TABLES_EVER_MAX:
+    raise ValueError("a ledger could not have as many tables as it may")
 if TRANSACTION_BYTES_MAX > BLOCK_BYTES_MAX:
     raise ValueError("one transaction could exceed a block's bytes")
 if QUERY_VALUE_BYTES_MAX < 2 * TRANSACTION_BYTES_MAX:

@@ -36,13 +36,6 @@ _FRAME_BYTES_MAX = 4 * reply_bytes_max(QueryLimits())  # JSON may take more byte
 _PAUSE_S = 0.2  # before a process that did not start is tried again
 
 
-class Busy(Unavailable):
-    """As many reads wait as may: the same one may be asked again after ``retry_after`` seconds."""
-
-    code = "busy"
-    retry_after = limits.READ_RETRY_AFTER_S
-
-
 class Readers:
     """Answers reads of one ledger; start it in the running loop, and close it, or use ``async with``.
 
@@ -86,7 +79,7 @@ class Readers:
     async def ask(self, read: Read) -> Found:
         """Return the answer to a read.
 
-        Raises: QueryError: wrong, or too costly; Busy: too many wait; Unavailable.
+        Raises: QueryError: wrong, or too costly; Unavailable: busy, when too many wait; stopping; or not to be read.
         """
         lane = self._slow if isinstance(read, reads.SLOW) else self._quick
         try:
@@ -160,9 +153,8 @@ class _Lane:
         try:
             self._jobs.put_nowait(job)
         except asyncio.QueueFull:
-            raise Busy(
-                f"{limits.READ_WAITING_MAX} reads wait already (READ_WAITING_MAX); ask again soon"
-            ) from None
+            words = f"{limits.READ_WAITING_MAX} reads wait already (READ_WAITING_MAX)"
+            raise Unavailable(f"{words}; ask again soon", "busy") from None
         return await job.answer
 
     async def _serve(self, process: "_Process") -> None:
@@ -175,7 +167,7 @@ class _Lane:
                 continue
             if asyncio.get_running_loop().time() > job.deadline_s:
                 words = f"the read waited {limits.READ_WAIT_MS_MAX:,} ms for a process (READ_WAIT_MS_MAX)"
-                job.answer.set_exception(Busy(f"{words}; ask again soon"))
+                job.answer.set_exception(Unavailable(f"{words}; ask again soon", "busy"))
                 continue
             await self._do(process, job)
 
@@ -280,4 +272,4 @@ class _Process:
 
 
 def _stopping() -> Unavailable:
-    return Unavailable("the node is stopping, or has not started; ask again soon")
+    return Unavailable("the node is stopping, or has not started", "stopping")

@@ -17,7 +17,9 @@ from comity.errors import Unavailable
 from comity.limits import DISK_FREE_BYTES_MIN, ENGINE_STOP_S, OUTCOMES_REMEMBERED_MAX
 from comity.model.outcome import NotOrdered, Ordered
 from comity.node.config import Config
+from comity.node.folder import GENESIS_FILE
 from comity.node.local import Clock, LocalLedger
+from comity.node.reading import Readers
 from comity.node.transport import LocalTransport
 
 __all__ = ["Node", "Tip"]
@@ -30,6 +32,7 @@ class Node:
         folder, genesis, apps, config: what it runs.
         tip: the last block that is on disk.
         lookups: small reads of the last block, for the event loop alone.
+        readers: all other reads, in processes of their own.
         rejected: why transactions were not ordered that nobody waited for, by id; the newest.
         fault: set when the node cannot go on; the process must end.
 
@@ -39,6 +42,7 @@ class Node:
         self._ledger = ledger
         self.lookups = LocalTransport(ledger.folder.directory)
         self.folder = ledger.folder
+        self.readers = Readers(self.folder.database, self.folder.directory / GENESIS_FILE)
         self.genesis = ledger.genesis
         self.apps = ledger.apps
         self.config = config
@@ -69,6 +73,7 @@ class Node:
         """Begin to order transactions."""
         self._loop = asyncio.get_running_loop()
         self.engine.start()
+        self.readers.start()
 
     async def stop(self) -> None:
         """Finish the block at hand, answer whoever waits, and let go of the folder."""
@@ -82,6 +87,7 @@ class Node:
             if not future.done():
                 future.set_exception(Unavailable("the node stopped", "stopping"))
         self.lookups.close()
+        await self.readers.close()
         if has_ended:
             self._ledger.close()
 

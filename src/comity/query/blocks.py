@@ -131,7 +131,7 @@ def transaction(connection: apsw.Connection, read: TransactionRead) -> Found:
         account=account.to_text(sender),
         who=name_of(connection, sender),
         key=sent.envelope.kid.hex(),
-        valid_until=sent.envelope.valid_until,
+        valid_until=text_of(sent.envelope.valid_until),
         calls=[
             CallEntry(action=call.action, arguments=loose(call.arguments)) for call in sent.calls
         ],

@@ -69,10 +69,15 @@ class Changes:
         table = TableAt(self._connection, self._schemas, read.table, snapshot)
         _check_kept(self._connection, table, read.position)
         seen, found = (read.position, read.index), self._points(table, read.position, read.index)
-        points = [point for point in found.points if (point[0], point[1]) > seen][: read.limit]
-        is_all = not points or points[-1] == found.points[-1]
-        last = (found.end, _ALL) if is_all else points[-1][:2]
-        events = [to_json(self._event(table, *point)) + b"\n" for point in points]
+        points = [point for point in found.points if (point[0], point[1]) > seen]
+        events: list[bytes] = []
+        size, last = 0, (found.end, _ALL)
+        for point in points:
+            if len(events) == read.limit or size > read.size:
+                break
+            events.append(to_json(self._event(table, *point)) + b"\n")
+            size += len(events[-1])
+            last = point[:2] if len(events) < len(points) else last
         return Found(
             height=snapshot.height,
             app_hash=snapshot.app_hash,

@@ -221,7 +221,7 @@ class TransactionDetail(msgspec.Struct, kw_only=True):
     account: str
     who: str | None
     key: str
-    valid_until: int
+    valid_until: str
     calls: list[CallEntry]
     ok: bool
     results: list[Any]

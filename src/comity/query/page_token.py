@@ -7,6 +7,7 @@ page is ever cut out of the wrong list.
 import base64
 import binascii
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -23,7 +24,7 @@ class PageToken(msgspec.Struct, frozen=True, array_like=True):
 
     height: int
     question: bytes
-    key: list[int | str | bytes]
+    key: list[Any]  # of KeyValue
 
 
 _decode = msgspec.msgpack.Decoder(PageToken).decode
@@ -44,7 +45,8 @@ def read(text: str, question: object, at: int | None) -> PageToken:
         token = _decode(base64.b64decode(text + padding, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise QueryError("bad-token", _WORDS) from error
-    if token.question != _hash(question) or at not in (None, token.height):
+    is_key = all(type(value) in (int, str, bytes) for value in token.key)
+    if not is_key or token.question != _hash(question) or at not in (None, token.height):
         raise QueryError("bad-token", _WORDS)
     return token
 

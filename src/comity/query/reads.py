@@ -115,6 +115,7 @@ class ChangesRead(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     Args:
         position, index: the last event that was seen; -1 as index for none of that position.
+        size: bytes after which an answer ends.
 
     """
 
@@ -122,6 +123,7 @@ class ChangesRead(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     position: int
     index: int = -1
     limit: int = limits.CHANGES_MAX
+    size: int = limits.READ_BODY_BYTES_MAX
 
 
 class SqlRead(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -14,20 +14,44 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from comity.errors import ComityError, InvariantViolated
-from comity.web import ledger, openapi, pages, transactions
+from comity.web import (
+    blocks,
+    events,
+    ledger,
+    log,
+    openapi,
+    pages,
+    proofs,
+    rows,
+    sql,
+    tables,
+    transactions,
+    views,
+)
 from comity.web.problems import Problem, body_of, response_of
 from comity.web.routes import Operation, node_of, read_values
 
 if TYPE_CHECKING:
     from comity.node.running import Node
 
-OPERATIONS: tuple[Operation, ...] = (*ledger.OPERATIONS, *transactions.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *ledger.OPERATIONS,
+    *transactions.OPERATIONS,
+    *tables.OPERATIONS,
+    *rows.OPERATIONS,
+    *sql.OPERATIONS,
+    *blocks.OPERATIONS,
+    *proofs.OPERATIONS,
+    *events.OPERATIONS,
+    *log.OPERATIONS,
+)
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {404: "not-found", 405: "method-not-allowed"}
 
 
 def build_app(node: "Node", operations: Sequence[Operation] = OPERATIONS) -> Starlette:
     """Return the web application of a node."""
+    operations = (*operations, *views.operations_of(node.apps))
     document = openapi.document(operations)
     routes = [
         Route(operation.path, _endpoint(operation), methods=[operation.method])

@@ -62,6 +62,7 @@ READS: Mapping[str, Code] = {
     ),
     "damaged": Code(503, "The file is not as it must be.", "Run `comity audit`; restore a backup."),
     "failed": Code(503, "The query, or its process, ended unexpectedly.", "Try again; report it."),
+    "no-history": Code(409, "The table keeps no history.", "Its rows as they are now can be read."),
     "not-text": Code(400, "Text is not UTF-8.", "Select it as `hex(...)`; correct the query."),
     "other-history": Code(
         409, "The checkpoint is of another history.", "Compare with whoever gave it."

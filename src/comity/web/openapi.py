@@ -34,9 +34,8 @@ def document(operations: Sequence[Operation]) -> bytes:
     schema_of = dict(zip([_key(each) for each in (ProblemBody, *types)], schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _entry(
-            operation, schema_of
-        )
+        path = operation.path.replace(":path}", "}")  # starlette's word for a value with slashes
+        paths.setdefault(path, {})[operation.method.lower()] = _entry(operation, schema_of)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -75,6 +74,8 @@ def _entry(operation: Operation, schema_of: dict[str, Any]) -> dict[str, Any]:
         entry["description"] = operation.description
     if operation.parameters:
         entry["parameters"] = [_parameter(each, schema_of) for each in operation.parameters]
+    if operation.other_query:
+        entry.setdefault("parameters", []).append(_others(operation.other_query))
     if operation.bodies:
         content = _contents(operation.bodies, schema_of)
         entry["requestBody"] = {"required": True, "content": content}
@@ -108,6 +109,18 @@ def _contents(kinds: Sequence[Any], schema_of: dict[str, Any]) -> dict[str, Any]
     if records:
         content[JSON] = {"schema": records[0] if len(records) == 1 else {"anyOf": records}}
     return content
+
+
+def _others(description: str) -> dict[str, Any]:
+    """Return the entry that stands for parameters of any name. Source: OpenAPI 3.1, "Style Examples"."""
+    return {
+        "name": "others",
+        "in": "query",
+        "description": description,
+        "style": "form",
+        "explode": True,
+        "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    }
 
 
 def _parameter(parameter: Parameter, schema_of: dict[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         answers: type of the body by status.
         problems: further statuses, whose bodies are problems.
         bodies: media types that a request may have.
+        other_query: what every further parameter of the query is, where the handler reads such; else "".
     """
 
     method: str
@@ -92,6 +93,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[Parameter, ...] = ()
     bodies: tuple[Any, ...] = ()
     description: str = ""
+    other_query: str = ""
 
 
 def path(name: str, kind: Any, description: str) -> Parameter:
@@ -130,6 +132,8 @@ def read_values(request: Request, operation: Operation) -> dict[str, Any]:
     of_query = {each.name: each for each in operation.parameters if each.place == "query"}
     texts: dict[str, str] = {}
     for name, text in request.query_params.multi_items():
+        if name not in of_query and operation.other_query:
+            continue
         if name not in of_query:
             listed = ", ".join(of_query) or "none"
             raise Problem(
