@@ -113,6 +113,49 @@ def test_an_altered_definition_is_named(
     assert report.replayed_height == 12
 
 
+def _names(path: Path, kind: str) -> list[str]:
+    connection = apsw.Connection(str(path))
+    found = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = ? AND sql IS NOT NULL", (kind,)
+    ).fetchall()
+    connection.close()
+    return [str(name) for (name,) in found]
+
+
+@pytest.mark.parametrize("kind", ["table", "index"])
+def test_whatever_is_dropped_is_named(ledger: tuple[Path, World], kind: str) -> None:
+    """Each table and each index in turn, the machine's and the applications'."""
+    path, world = ledger
+    names = _names(path, kind)
+    assert len(names) > 10
+    for name in names:
+        write_ledger(path)
+        run(path, f'DROP {kind} "{name}"')
+        words = [f.message for f in audit_file(path, world).findings if f.kind == "schema"]
+        assert f"the {kind} {name} is missing" in words, name
+
+
+@pytest.mark.parametrize(
+    "statement", ['DELETE FROM "{}"', 'DELETE FROM "{}" WHERE {} = (SELECT max({}) FROM "{}")']
+)
+def test_whatever_is_deleted_is_named(ledger: tuple[Path, World], statement: str) -> None:
+    """All rows of each table in turn, or the last: a finding names the table, or the block that cannot follow."""
+    path, world = ledger
+    for name in _names(path, "table"):
+        write_ledger(path)
+        connection = apsw.Connection(str(path))
+        columns = connection.execute("SELECT name FROM pragma_table_info(?)", (name,)).fetchall()
+        column = f'"{columns[0][0]}"'
+        connection.execute(statement.format(*(name, column, column, name)))
+        is_changed = connection.total_changes() > 0
+        connection.close()
+        found = audit_file(path, world).findings
+        assert bool(found) == is_changed, name
+        by_page = name == "comity_tree" and all(finding.kind == "page" for finding in found)
+        by_block = name == "comity_transaction" and {"link", "log"} & {f.kind for f in found}
+        assert not is_changed or by_page or by_block or name in [f.table for f in found], found
+
+
 def test_a_definition_that_stands_twice_is_named(ledger: tuple[Path, World]) -> None:
     """A second entry under a table's name, which only a hand can write, does not hide behind the first."""
     path, world = ledger
@@ -180,12 +223,25 @@ def test_a_gap_is_named_and_what_follows_is_not_accused(ledger: tuple[Path, Worl
     assert any("height 4 on" in words for words in report.not_excluded)
 
 
+@pytest.mark.parametrize("position", [3, 4, 30])
+def test_a_missing_entry_is_named_and_accuses_nothing_else(
+    ledger: tuple[Path, World], position: int
+) -> None:
+    """A transaction deleted within a block or at its end: its position, and no row that it made."""
+    path, world = ledger
+    run(path, f"DELETE FROM comity_transaction WHERE position = {position}")
+    (finding,) = audit_file(path, world).findings
+    assert (finding.kind, finding.position) == ("log", position)
+    assert f"log entry {position} of block" in finding.message
+
+
 def test_a_logged_tick_is_named(ledger: tuple[Path, World]) -> None:
     """A tick may make a block but is never logged: one that stands for a transaction is a finding."""
     path, world = ledger
     connection = apsw.Connection(str(path))
     due = "SELECT fire_at, sequence, _to FROM comity_timer__h ORDER BY _n LIMIT 1"
-    ((fire_at, sequence, ended),) = connection.execute(due).fetchall()
+    timers: list[Any] = connection.execute(due).fetchall()
+    ((fire_at, sequence, ended),) = timers
     connection.execute(
         "UPDATE comity_transaction SET bytes = ? WHERE position = ?",
         (Tick(fire_at, sequence).encode(), ended + 1),

@@ -8,6 +8,7 @@ import pytest
 
 from comity.machine.audit.report import Finding
 from comity.store.store import Store
+from comity.store.tree_page import Page
 from tests.simulation.world import World
 from tests.unit.machine.damage import audit_file, write_ledger
 
@@ -63,14 +64,22 @@ class Pages:
 def pages(tmp_path: Path) -> Pages:
     """Return the pages of a table of more rows than one page holds."""
     path = tmp_path / "node.sqlite"
-    pages = Pages(path, write_ledger(path))
-    assert len(pages.pages) > 1
-    return pages
+    made = Pages(path, write_ledger(path))
+    assert len(made.pages) > 2
+    return made
 
 
 def bend(data: bytes, at: int) -> bytes:
     """Return bytes with another one at a place."""
     return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
+
+
+def bend_hash(number: int, data: bytes, is_of: Callable[[int], int]) -> bytes:
+    """Return a page in which the stored hash of the first slot whose reference ``is_of`` takes is another."""
+    page = Page(number, data)
+    slot = next(slot for slot, one in enumerate(page.references) if slot and is_of(one))
+    stored = page.slot_hash(slot)
+    return data.replace(stored, bend(stored, 5))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +91,7 @@ def bend(data: bytes, at: int) -> bytes:
         (lambda page: page[:-1], "is damaged"),
         (lambda page: bytes(len(page)), "is damaged"),
         (lambda page: b"\xff" * len(page), "is damaged"),
-        (lambda page: bend(page, 0), "has a wrong hash"),
+        (lambda page: bend_hash(1, page, is_of=lambda one: one % 2 == 0), "has a wrong hash"),
     ],
 )
 def test_a_bad_page_of_leaves_is_named_with_every_row_that_it_covers(
@@ -110,7 +119,8 @@ def test_every_bad_page_is_named(pages: Pages) -> None:
     bad = sorted(number for number, page in pages.pages.items() if page[-2] == 0)[:3]
     assert len(bad) > 1
     for number in bad:
-        pages.write(number, bend(pages.pages[number], 0))
+        page = pages.pages[number]
+        pages.write(number, bend_hash(number, page, is_of=lambda one: one % 2 == 0))
     said = [finding.message.split(" ")[1] for finding in pages.findings()]
     assert sorted(map(int, said)) == bad
 
@@ -139,11 +149,9 @@ def test_a_wrong_key_is_named_with_its_row_alone(pages: Pages) -> None:
 def test_a_page_above_others_is_named_alone(pages: Pages, is_root: bool) -> None:
     """A wrong hash in a page with child pages is not laid to the pages below it, which are right."""
     number = 1 if is_root else next(n for n, page in pages.pages.items() if page[-2])
-    page = pages.pages[number]
-    slots = 2 * (page[-1] + page[-2]) - 1
-    references = page[32 * slots : 33 * slots]
-    at = next(at for at, one in enumerate(references) if one % 2 and one < 128)  # a child page's
-    pages.write(number, bend(page, 32 * at))
+    pages.write(
+        number, bend_hash(number, pages.pages[number], is_of=lambda one: one % 2 and one > 0)
+    )
     (finding,) = pages.findings()
     assert finding.message.startswith(f"page {number} of the state tree of {TABLE} has a wrong")
 

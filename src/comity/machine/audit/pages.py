@@ -198,15 +198,18 @@ class TreeWalk:
 
     def _join(self, page: Page, node: int, left: _Part, right: _Part) -> _Part:
         """Return the part below a node, whose bit must be where the keys of its sides part."""
-        bit = page.bits[node >> 1]
-        if left.last is not None and right.first is not None:
-            parting = min(shared_bits(left.last, right.first), TREE_DEPTH_MAX - 1)
-            if parting != bit:
-                self._open[page.number].note(_WRONG_NODE)
-            bit = parting
-        is_known = left.hash is not None and right.hash is not None
-        joined = node_hash(bit, left.hash or b"", right.hash or b"") if is_known else None
-        return _Part(joined, left.first, right.last)
+        joined = _Part(None, left.first, right.last)
+        stored = page.slot_hash(node + 1), page.slot_hash(node + 2)
+        if left.last is None or right.first is None:  # beside a page that cannot be walked
+            if (left.hash, right.hash) == stored:
+                joined.hash = page.hash_node(node)
+            return joined
+        parting = min(shared_bits(left.last, right.first), TREE_DEPTH_MAX - 1)
+        if page.hash_node(node) != node_hash(parting, *stored):
+            self._open[page.number].note(_WRONG_NODE)
+        if left.hash is not None and right.hash is not None:
+            joined.hash = node_hash(parting, left.hash, right.hash)
+        return joined
 
     def _enter(self, number: int) -> Page | None:
         """Open a page to walk it; a page that cannot be walked is a hole."""

@@ -32,6 +32,7 @@ _LAST = {
     _BLOCKS: "SELECT max(height) FROM comity_block",
     _ENTRIES: "SELECT max(height) FROM comity_transaction",
 }
+_ENTRY = "SELECT height FROM comity_transaction WHERE position = ?"
 _CHAIN = "SELECT max(height) FROM comity_chain"
 _STRAYS = (
     "SELECT position, height FROM comity_transaction WHERE height < 1 OR"
@@ -149,9 +150,13 @@ class Replay:
             try:
                 candidate = self._machine.finalize([record[2] for record in block.records])
             except (BlockRejected, Malformed) as error:
-                if self._are_records_good(block, height):
+                is_whole = self._are_entries_there(block, height)
+                if self._are_records_good(block, height) and is_whole:
                     message = f"block {height} cannot be executed: {error}"
                     self._stop("transaction", message, height)
+                return False
+            is_right = block.head is None or block.head.app_hash == candidate.app_hash
+            if not is_right and not self._are_entries_there(block, height):
                 return False
         self._compare_records(block, candidate)
         evidence = None
@@ -187,6 +192,19 @@ class Replay:
             message = f"log entry {ticks[0]} in block {height} is a tick, which is never logged"
             self._stop("transaction", message, height)
         return self._check_link(link, height, position) and not ticks
+
+    def _are_entries_there(self, block: StoredBlock, height: int) -> bool:
+        """Name the first entry that the file counts to a block and has nowhere; tell whether there is none."""
+        places = dict.fromkeys(record[0] for record in block.records)
+        end = 0 if block.head is None else block.head.log_size
+        counted = range(self._machine.store.log_size, end)
+        position = next((at for at in counted if at not in places), None)
+        if position is None or list(self._suspect.rows(_ENTRY, (position,))):
+            return True
+        message = f"log entry {position} of block {height} is missing"
+        self._report.add(Finding(kind="log", message=message, height=height, position=position))
+        self._note_stop(height)
+        return False
 
     def _are_records_good(self, block: StoredBlock, height: int) -> bool:
         """Name the entries for which a block was rejected; tell whether there are none."""
