@@ -32,7 +32,9 @@ SALT_BYTES = 16
 ROWS_WRITTEN_PER_BLOCK_MAX = 20_000
 BLOCK_BYTES_MAX = 4 << 20  # sum of the entries of one block
 TIMERS_PER_BLOCK_MAX = 500
-TIMER_DELAY_NS_MIN = 10**9  # 1 s past the block's time; timers that set timers make no endless run of blocks
+TIMER_DELAY_NS_MIN = (
+    10**9
+)  # 1 s past the block's time; timers that set timers make no endless run of blocks
 SEEN_EXPIRED_PER_ENTRY = (
     2  # a block deletes at most this x entries + SEEN_EXPIRED_BASE of comity_seen
 )
@@ -106,6 +108,7 @@ STORE_CACHE_KIB = (
 WAL_PAGES_MAX = (
     32_768  # 128 MiB of 4 KiB pages: beyond, a block is followed by a checkpoint (decision 0006)
 )
+WAL_PAGES_MOVED_EARLY = 4_096  # 16 MiB: a node moves so many at a time beside its writer
 TREE_PAGE_ENTRIES_MAX = 64
 TREE_PAGE_BYTES_MAX = 4_057  # a tree page then lies in one page of SQLite's 4,096 bytes
 TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
@@ -203,7 +206,9 @@ STREAMS = 500  # event streams open at once
 REQUEST_BYTES = 8 << 20  # body of one request: 4 MiB of transactions, or 500 rows
 REQUEST_BYTES_MAX = 64 << 20
 REQUEST_TRANSACTIONS_MAX = 256  # signed transactions in one request
-REQUEST_DRAINED_BYTES_MAX = 32 << 20  # of a body that is too large, read so that its sender hears the answer
+REQUEST_DRAINED_BYTES_MAX = (
+    32 << 20
+)  # of a body that is too large, read so that its sender hears the answer
 REQUEST_HEADERS_BYTES_MAX = 32 << 10  # request line and headers
 REQUEST_TIME_MS = 30_000  # from a request's first byte to its last
 KEEP_ALIVE_S = 75  # that a connection stays open between two requests

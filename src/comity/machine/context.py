@@ -16,6 +16,7 @@ from comity.limits import (
     INT64_MAX,
     SALT_BYTES,
     SCHEMA_VERSIONS_BYTES_MAX,
+    TABLES_EVER_MAX,
     TABLES_MAX,
     TIMER_DELAY_NS_MIN,
 )
@@ -37,6 +38,7 @@ from comity.sdk.standard import (
     TableExists,
     TableNotEmpty,
     TableNotFound,
+    TablesUsedUp,
     TooManyTables,
     UnknownAction,
 )
@@ -229,7 +231,7 @@ class MachineSchema:
         self._height = height
 
     def create(self, schema: TableSchema) -> None:
-        """Make a table. Raises: TableExists, BadSchema, TooManyTables."""
+        """Make a table. Raises: TableExists, BadSchema, TooManyTables, TablesUsedUp."""
         _check(schema)
         if "__" in schema.name:
             raise BadSchema(table=schema.name, problem="two underscores belong to tables of apps")
@@ -240,6 +242,8 @@ class MachineSchema:
             raise TableExists(table=schema.name)
         if self._state.tables_count() >= TABLES_MAX:
             raise TooManyTables(tables_max=TABLES_MAX)
+        if self._made_count() >= TABLES_EVER_MAX:
+            raise TablesUsedUp(tables_max=TABLES_EVER_MAX)
         self._become(schema.name, PendingTable(schema, None), [(self._height, schema)])
 
     def alter(self, schema: TableSchema) -> None:
@@ -269,6 +273,12 @@ class MachineSchema:
         if present.stored is None or versions[-1][0] == self._height:
             raise BadSchema(table=name, problem="made in this block; drop it in the next")
         self._become(name, None, [*versions, (self._height, None)])
+
+    def _made_count(self) -> int:
+        """Return how many tables the ledger ever had: each keeps its row of ``comity_schema``."""
+        table, store = self._state.system(SCHEMA), self._state.store
+        stored = store.leaf(SCHEMA.name).row_count if SCHEMA.name in store.leaves else 0
+        return stored + sum(1 for key in table.rows if table.base.get(key) is None)
 
     def _present(self, name: str) -> PendingTable:
         table = None if "__" in name or name[:6] == "comity" else self._state.table(name)

@@ -144,7 +144,7 @@ class SchemaWriter(Protocol):
     """Makes tables at run time; only for apps that genesis grants ``schema``, on their own tables."""
 
     def create(self, schema: TableSchema) -> None:
-        """Make a table. Raises: TableExists, BadSchema."""
+        """Make a table. Raises: TableExists, BadSchema, TooManyTables, TablesUsedUp."""
 
     def alter(self, schema: TableSchema) -> None:
         """Give a table its next schema version. Raises: TableNotFound, BadSchema."""

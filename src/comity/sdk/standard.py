@@ -123,7 +123,9 @@ class Expired(MachineRefusal, code=19, fix="Begin again; a deadline does not com
 
 
 class BadTimer(
-    MachineRefusal, code=20, fix="Choose a later time; if you chose none, tell the author of the app."
+    MachineRefusal,
+    code=20,
+    fix="Choose a later time; if you chose none, tell the author of the app.",
 ):
     """A timer names no timer of its app, or a time that it cannot have."""
 
@@ -159,6 +161,14 @@ class BadSchema(MachineRefusal, code=33, fix="Correct the schema."):
 
 class TooManyTables(MachineRefusal, code=34, fix="Drop a table that nobody uses."):
     """The ledger has as many tables as it may."""
+
+    tables_max: int
+
+
+class TablesUsedUp(
+    MachineRefusal, code=35, fix="Alter a table that is there; dropping one makes no room."
+):
+    """The ledger has made as many tables as it ever may, dropped ones included."""
 
     tables_max: int
 

@@ -6,8 +6,13 @@ import pytest
 
 from comity.apps.tables import views
 from comity.apps.tables.actions import add, alter, change, create, drop, remove
-from comity.apps.tables.errors import NotTableCreator
+from comity.apps.tables.errors import (
+    MemberHasTablesEnough,
+    MemberMadeTablesEnough,
+    NotTableCreator,
+)
 from comity.apps.tables.tables import Rule
+from comity.errors import ConfigError
 from comity.sdk import (
     BadArgument,
     BadRow,
@@ -54,6 +59,38 @@ def test_columns_may_have_names_that_sql_uses(ledger: Ledger) -> None:
     row_hash = seen(ledger, "table", "x")
     ledger.run(change, "bo", table="table", rows=[["x", 9]], seen=[row_hash])
     assert values(ledger, "table") == [["x", 9, *range(1, 8)]]
+
+
+def test_a_member_has_and_makes_so_many_tables_and_leaves_room_for_others() -> None:
+    """Making and dropping in turn ends too, for one member; another goes on."""
+    parameters = {"tables.per_member": 2}
+    with Ledger("tables", founders=("ana", "bo"), parameters=parameters) as ledger:
+        names = iter(range(100))
+
+        def plan() -> dict[str, Any]:
+            return {"schema": FRUIT | {"name": f"t{next(names)}"}, "preset": "open"}
+
+        ledger.run(create, "bo", **plan())
+        ledger.run(create, "bo", **plan())
+        refused = ledger.refuses(MemberHasTablesEnough, create, "bo", **plan())
+        assert refused.tables_max == 2
+        made = 2
+        while made < 20:
+            ledger.run(drop, "bo", table=f"t{made - 1 + (made > 2)}")
+            ledger.run(create, "bo", **plan())
+            made += 1
+        ledger.run(drop, "bo", table="t0")
+        used_up = ledger.refuses(MemberMadeTablesEnough, create, "bo", **plan())
+        assert used_up.tables_max == 20
+        ledger.run(create, "ana", **plan())
+        ledger.check_replay()
+
+
+@pytest.mark.parametrize("value", [-1, 1_001, "many"])
+def test_a_genesis_says_how_many_tables_a_member_has(value: int | str) -> None:
+    """What the rules could not read is told when the ledger is made."""
+    with pytest.raises(ConfigError, match="a whole number from 0 to 1000 is needed"):
+        Ledger("tables", parameters={"tables.per_member": value})
 
 
 def test_a_name_is_taken_once(ledger: Ledger) -> None:

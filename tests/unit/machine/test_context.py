@@ -7,8 +7,9 @@ import pytest
 
 from comity.errors import Refusal
 from comity.limits import ROWS_TOUCHED_PER_TRANSACTION_MAX
+from comity.machine import context
 from comity.model.receipt import Receipt
-from comity.sdk.standard import NotAuthorized, TooMuchWork
+from comity.sdk.standard import NotAuthorized, TablesUsedUp, TooMuchWork
 from tests.simulation.world import World, account_of, key_of
 from tests.unit.machine import trial_app
 from tests.unit.machine.blocks import notes, write
@@ -157,3 +158,35 @@ def test_r3_4_a_machine_without_memory_stops(world: World) -> None:
     with pytest.raises(MemoryError):
         world.prepare(world.transaction("ana", ("trial.plant", {})))
     assert world.store.height == 0
+
+
+def test_a_ledger_makes_so_many_tables_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making and dropping in turn ends: what was dropped keeps its name, its schemas and its history."""
+    before = world.store.leaf("comity_schema").row_count
+    monkeypatch.setattr(context, "TABLES_EVER_MAX", before + 5)
+    for at in range(5):
+        name = f"t{at}"
+        assert run(
+            world, lambda ctx, name=name: ctx.schema.create(trial_app.schema(name)) or {}
+        ).is_ok
+        assert run(world, lambda ctx, name=name: ctx.schema.drop(name) or {}).is_ok
+    refused = run(world, lambda ctx: ctx.schema.create(trial_app.schema("t5")) or {})
+    assert (refused.app, refused.code, refused.fields) == (
+        "comity", TablesUsedUp.code, {"tables_max": before + 5},
+    )  # fmt: skip
+    assert len(world.store.tables) == before
+
+
+def test_tables_of_one_block_count_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten tables in one transaction are ten, and those that a refusal took back are none."""
+    before = world.store.leaf("comity_schema").row_count
+    monkeypatch.setattr(context, "TABLES_EVER_MAX", before + 10)
+
+    def plant(ctx: Any) -> dict[str, Any]:
+        for at in range(ctx.height * 100, ctx.height * 100 + (11 if ctx.height == 1 else 10)):
+            ctx.schema.create(trial_app.schema(f"t{at}"))
+        return {}
+
+    assert run(world, plant).code == TablesUsedUp.code
+    assert run(world, plant).is_ok
+    assert run(world, lambda ctx: ctx.schema.create(trial_app.schema("x")) or {}).code == 35

@@ -6,6 +6,7 @@ signer saw it.
 
 from comity.apps.tables.altering import Changes, check_kinds
 from comity.apps.tables.errors import NumberTooHigh
+from comity.apps.tables.makers import check_maker, count_dropped, count_made
 from comity.apps.tables.placing import Placing
 from comity.apps.tables.rights import Guard, check_creator, check_hashes, check_right, rule_of
 from comity.apps.tables.tables import (
@@ -47,14 +48,17 @@ def create(ctx: Context, schema: Document, preset: Preset, is_numbered: Flag = F
             creator alone.
         is_numbered: the key is one integer, and the ledger numbers rows that come without it.
 
-    Raises: BadSchema, TableExists, TooManyTables.
+    Raises: BadSchema, MemberHasTablesEnough, MemberMadeTablesEnough, TableExists, TooManyTables,
+        TablesUsedUp.
     """
     wanted = replace(schema_from_document(schema), is_owned=True)
     check_kinds(wanted.name, list(wanted.columns))
     if is_numbered and [column.type.kind for column in wanted.key_columns] != ["integer"]:
         raise BadSchema(table=wanted.name, problem="numbered rows need one integer column as key")
+    maker = check_maker(ctx.db, ctx.sender)
 
     ctx.schema.create(wanted)
+    count_made(ctx, maker)
     if is_numbered:
         ctx.db.add(Counter(name=wanted.name))
     rule = Rule(name=wanted.name, creator=ctx.sender, preset=preset, is_numbered=is_numbered)
@@ -97,6 +101,7 @@ def drop(ctx: Context, table: TableName) -> None:
     check_creator(rule, ctx.sender)
 
     ctx.schema.drop(table)
+    count_dropped(ctx, rule.creator)
     if rule.is_numbered:
         ctx.db.delete(ctx.db.get(Counter, table))
     ctx.db.delete(rule)

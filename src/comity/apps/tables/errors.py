@@ -37,3 +37,15 @@ class NumberTooHigh(Refusal, code=4, fix="Leave the key out: the ledger numbers 
     table: str
     number: int
     number_max: int
+
+
+class MemberHasTablesEnough(Refusal, code=5, fix="Drop a table that you no longer need."):
+    """You have as many tables as a member may."""
+
+    tables_max: int
+
+
+class MemberMadeTablesEnough(Refusal, code=6, fix="Alter a table that you have."):
+    """You have made as many tables as a member ever may, dropped ones included."""
+
+    tables_max: int

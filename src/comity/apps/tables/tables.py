@@ -1,5 +1,7 @@
 """Shared tables: members define typed tables, and add, change and remove rows under their rules.
 
+A member has at most ``per_member`` tables at a time, a genesis parameter, and makes at most ten times as many ever.
+
 Invariant: each shared table has one row in ``tables__rule`` from its making to its end, and who may
 do what follows from that row alone.
 """
@@ -21,6 +23,9 @@ from comity.sdk import (
 
 ROWS_MAX = 1_000  # of one call
 NUMBER_MAX = (1 << 63) - 1
+TABLES_MAX = 1_000  # that the parameter ``per_member`` may permit
+TABLES_PER_MEMBER = 250  # at one time, unless the genesis says otherwise
+MADE_PER_TABLE = 10  # tables that a member ever makes, for each that it may have
 
 TableName = Annotated[str, Text(40, chars_min=1)]
 ColumnName = Annotated[str, Text(40, chars_min=1)]
@@ -33,7 +38,9 @@ Number = Annotated[int, Integer(0, NUMBER_MAX)]
 Numbers = Annotated[list[Number], Many(ROWS_MAX)]
 Preset = Literal["open", "own-rows", "append-only", "read-only"]
 
-app = App("tables", version=1, grants=("schema",))
+Tables = Annotated[int, Integer(0, MADE_PER_TABLE * TABLES_MAX)]
+
+app = App("tables", version=1, grants=("schema",), parameters=("per_member",))
 
 
 @app.table(key="name", indexes=("creator",))
@@ -52,3 +59,12 @@ class Counter(Row):
 
     name: TableName
     last: Number = 0
+
+
+@app.table(key="account", history="none")
+class Maker(Row):
+    """How many tables a member has, and how many it ever made: one row for each who made any."""
+
+    account: AccountId
+    live: Tables = 0
+    made: Tables = 0
