@@ -32,9 +32,10 @@ _HAVE = {  # what keeps a text that looks nearly right from being typed
     "plus": ("starts with +", "start with +"),
     "long": tuple(f"{v} more than {INFERRED_INTEGER_DIGITS_MAX} digits" for v in ("has", "have")),
     "comma": tuple(f"{v} a comma where a number has a point" for v in ("has", "have")),
+    "space": ("has spaces around a number", "have spaces around a number"),
     "local": ("has no offset from UTC", "have no offset from UTC"),
 }
-_NEAR_NUMBERS = ("zero", "plus", "long", "comma")
+_NEAR_NUMBERS = ("zero", "plus", "long", "comma", "space")
 _SHOWN_VALUES_CHARS = 60
 
 

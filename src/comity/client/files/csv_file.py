@@ -1,11 +1,12 @@
 """CSV and TSV files: the delimiter found on the whole file, and quotes that cannot swallow rows.
 
-Invariant: each line that is not blank is part of one record or one reject; a record has as many
+Invariant: each line that holds anything is part of one record or one reject; a record has as many
 fields as the header.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from comity.client.files.headers import to_names
@@ -19,6 +20,7 @@ from comity.limits import (
     IMPORT_QUOTED_LINES_MAX,
 )
 
+_SEPARATOR = re.compile('"?sep=(?P<delimiter>[,;\t|])"?\\s*', re.IGNORECASE)  # Excel's first line
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
@@ -37,6 +39,9 @@ class CsvFile:
 
     def __init__(self, text: str, encoding: str = "utf-8", delimiter: str | None = None) -> None:
         self._lines = list(io.StringIO(text, newline=""))
+        said = _SEPARATOR.fullmatch(self._lines[0]) if self._lines else None
+        self._skipped = 0 if said is None else 1
+        delimiter = delimiter or (said and said["delimiter"])
         self._has_long_line = max(map(len, self._lines), default=0) > IMPORT_LINE_CHARS_MAX
         self.delimiter = delimiter or self._find_delimiter()
         if self.delimiter not in DELIMITERS:
@@ -66,7 +71,7 @@ class CsvFile:
         return found
 
     def _find_delimiter(self) -> str:
-        first = next((line for line in self._lines if line.strip()), "")
+        first = next((line for line in self._lines[self._skipped :] if line.strip()), "")
         candidates = [delimiter for delimiter in DELIMITERS if delimiter in first]
         if len(candidates) < 2:
             return candidates[0] if candidates else ","
@@ -89,7 +94,7 @@ class CsvFile:
 
     def _split(self, delimiter: str, rejects: Rejects) -> Iterator[tuple[int, list[str]]]:
         """Yield header and records; after a line that is none, go on with the very next line."""
-        lines = _Lines(self._lines)
+        lines = _Lines(self._lines, self._skipped)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         columns = 0
         while True:
@@ -109,8 +114,8 @@ class CsvFile:
                 ):
                     yield start + 1, fields
                     continue
-                if not fields or (columns != 1 and len(fields) == 1 and not fields[0].strip()):
-                    continue  # a blank line
+                if not any(fields) or (columns != 1 and len(fields) == 1 and not fields[0].strip()):
+                    continue  # a blank line; spreadsheets write the delimiters of empty rows
                 problem = self._record_problem(
                     start, lines.position, fields, columns or len(fields)
                 )
@@ -153,7 +158,7 @@ class CsvFile:
             return f"{counted(len(fields), 'field')}, the header has {columns}"
         if sum(map(len, self._lines[start:end])) > IMPORT_LINE_CHARS_MAX:
             return f"longer than {IMPORT_LINE_CHARS_MAX} characters (IMPORT_LINE_CHARS_MAX)"
-        return "" if any(fields) else "every field is empty"
+        return ""
 
     def _refuse_stray_quote(self, start: int, end: int) -> None:
         if end - start > IMPORT_QUOTED_LINES_MAX + 1:
@@ -168,9 +173,9 @@ class CsvFile:
 class _Lines:
     """Lines one after another, from a position that can be set back."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], position: int) -> None:
         self._lines = lines
-        self.position = 0
+        self.position = position
 
     def __iter__(self) -> Iterator[str]:
         return self

@@ -39,6 +39,7 @@ _MAGIC = (
     (b"SQLite format 3", "SQLite"),
 )
 _SIGN = r"[^\w\s\x00-\x7f\u2013\u2014\u2018-\u201e\u2026]"  # beyond ASCII, dashes and quotes apart
+_WORD = re.compile(r"[^\s!-/:-@\[-`{-~]+")  # up to a space or a sign of ASCII
 _LETTER = r"[^\W\d_]"
 _FAR_LETTER = r"(?=[^\x00-\x7f])" + _LETTER
 # A sign inside a word, a far letter beside a digit: words rarely have them, a wrong encoding often.
@@ -133,12 +134,12 @@ def _guess(data: bytes, error: UnicodeDecodeError) -> Decoded:
             f"{_place(data, error)} is not utf-8, and no other encoding fits: tell its encoding"
         ) from error
     name, text = min(readable, key=lambda pair: sum(1 for _ in _ODDITY.finditer(pair[1])))
-    word = next((word for word in text.split() if not word.isascii()), "")
+    word = next((word for word in _WORD.findall(text) if not word.isascii()), "")
     rivals = ", ".join(rival for rival, other in readable if other != text)
     note = (
         f"{_place(data, error)} is not utf-8: read as {name}, a guess"
         + (f" ({rivals} would do too)" if rivals else "")
-        + f"; is {shown(word)} right? if not, tell the encoding"
+        + f"; is {shown(word)} right? if not, say --encoding NAME"
     )
     return Decoded(text=text, encoding=name, note=note)
 

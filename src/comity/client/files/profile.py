@@ -27,10 +27,11 @@ _LOOKS = re.compile(
     r"|(?P<plus>\+[0-9]+(?:\.[0-9]+)?)"
     r"|(?P<long>-?[1-9][0-9]{18,})"
     r"|(?P<comma>-?[0-9][0-9.' ]*,[0-9]+)"
+    r"|(?P<space> +[-+]?[0-9]+(?:\.[0-9]+)? *|[-+]?[0-9]+(?:\.[0-9]+)? +)"
 )
 
 
-_FIRST_CHARACTERS = "0123456789+-tfTF"  # of all that fits a pattern: most words are told by them
+_FIRST_CHARACTERS = "0123456789+-tfTF "  # of all that fits a pattern: most words are told by them
 _BOOLEANS = ("true", "false")
 
 

@@ -45,8 +45,23 @@ def test_ragged_lines_are_rejected_and_the_rest_goes_on() -> None:
     assert rejects == [
         (3, "2 fields, the header has 3"),
         (5, "4 fields, the header has 3"),
-        (7, "every field is empty"),
     ]
+
+
+def test_rows_without_a_value_are_blank() -> None:
+    """A spreadsheet writes the delimiters of its empty rows: they hold nothing, so nothing is rejected."""
+    rows, rejects = read(";;\na;b;c\n1;2;3\n;;\n" + '"";;""\n;;\n')
+    assert (rows, rejects) == ([["1", "2", "3"]], [])
+    assert read('a\n""\nx\n') == ([["x"]], [])
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_the_line_that_names_a_separator_is_obeyed(first: str) -> None:
+    """Excel reads and writes such a line before the header; line numbers still count it."""
+    file = CsvFile(f"{first}\r\na,x;b\r\n1;2\r\n")
+    assert file.titles == ("a,x", "b")
+    assert list(file.records()) == [(3, ["1", "2"])]
+    assert CsvFile("sep=;\na,b\n", delimiter=",").titles == ("a", "b")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -40,6 +40,7 @@ def column(values: list[str], **options: str) -> tuple[str, str]:
         (["1000000000000000000", "1"], "text", "has more than 18 digits"),
         (["08509", "3500"], "text", '1 value, "08509", has a leading zero'),
         (["+49", "1"], "text", '1 value, "+49", starts with +'),
+        ([" 5 ", "6", "7.5"], "text", '1 value, " 5 ", has spaces around a number'),
         (["-0", "1"], "text", '1 value, "-0", is not a number'),
         (["1", "NA", "2"], "text", '1 value, "NA", is not a number'),
         (["2013", "2013 (1888)", "1999"], "text", '1 value, "2013 (1888)", is not a number'),
