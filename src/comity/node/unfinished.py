@@ -12,12 +12,13 @@ from pathlib import Path
 
 from comity.errors import ConfigError, Unavailable
 
+MARK = ".comity-unfinished"  # how the name of such a folder ends
 _TRIES = 10
 
 
 def folder_for(target: Path) -> Path:
     """Return the folder in which ``target`` is prepared: beside it, on the same disk."""
-    return target.with_name(f".{target.name}.comity-unfinished")
+    return target.with_name(f".{target.name}{MARK}")
 
 
 @contextmanager
