@@ -29,7 +29,7 @@ from comity.client.files.declaration import PRESETS, Preset, TableDeclaration
 from comity.client.files.headers import to_name
 from comity.client.files.inference import Inference, infer
 from comity.client.files.rejects import Rejects, words_of
-from comity.client.files.row_file import RowFile, open_rows
+from comity.client.files.row_file import RowFile, naming, open_rows, title_of
 from comity.client.files.table_file import read_table_file
 from comity.client.files.texts import counted
 from comity.client.files.typed_rows import TypedRows, Values
@@ -86,7 +86,7 @@ def import_(file: Path, **options: Any) -> None:
 
     An import that was interrupted goes on when it is run again: rows that are in the table already are
     counted, not added twice. Lines that cannot be rows, and rows that a rule refuses, go to
-    FILE.rejects.csv with their reasons; the exit code is then 1.
+    FILE.rejects.csv with their reasons; the exit code is then 1. Mend that file, and import it.
     """
     run = _Import(current(), file, msgspec.convert(options, _Options))
     run.run()
@@ -116,7 +116,7 @@ class _Import:
         self._options = options
         with session.out.progress("read"):
             self._rows_file: RowFile = open_rows(file, options.encoding, options.delimiter)
-        self._table = check_name(options.table or to_name(file.stem), "table")
+        self._table = check_name(options.table or to_name(title_of(file)), "table")
         self.rejects = Rejects()
         self._begun_s = time.monotonic()
 
@@ -135,7 +135,7 @@ class _Import:
     def _run_new(self) -> None:
         declaration, formats = self._declare()
         schema = declaration.schema
-        rows = TypedRows(self._rows_file, schema, formats)
+        rows = self._typed(schema, formats)
         if self._session.is_dry_run:
             self._dry_run_new(declaration, rows)
             return
@@ -160,7 +160,7 @@ class _Import:
                     f"table {self._table} is there already: {name} is for a new table; leave it out,"
                     " or give another name with --table"
                 )
-        rows = TypedRows(self._rows_file, schema, self._formats(schema))
+        rows = self._typed(schema, self._formats(schema))
         if self._session.is_dry_run:
             reader = self._session.reader()
             plan = self._plan(Importer(reader, schema, self._rows_file.names), rows)
@@ -188,11 +188,8 @@ class _Import:
                 self._session.out.words(line)
             return declaration, formats
         key = [name.strip() for name in self._options.key.split(",")] if self._options.key else None
-        with self._session.out.progress("types"):
-            try:
-                inference = infer(self._rows_file, key, self._options.date_format)
-            except ConfigError as error:
-                raise ConfigError(f"{self._path}: {error}") from error
+        with self._session.out.progress("types"), naming(self._path):
+            inference = infer(self._rows_file, key, self._options.date_format)
         for line in inference.to_preview_lines():
             self._session.out.words(line)
         self._inference: Inference = inference
@@ -200,14 +197,16 @@ class _Import:
 
     def _formats(self, schema: TableSchema) -> Mapping[str, str]:
         """Return how the file writes the days of columns that are declared as days."""
-        try:
+        with naming(self._path):
             return find_date_formats(self._rows_file, schema, self._options.date_format)
-        except ConfigError as error:
-            raise ConfigError(f"{self._path}: {error}") from error
+
+    def _typed(self, schema: TableSchema, formats: Mapping[str, str]) -> TypedRows:
+        with naming(self._path):
+            return TypedRows(self._rows_file, schema, formats)
 
     def _tell_rejects(self) -> None:
         if self.rejects:
-            self._session.out.words(words_of(self.rejects))
+            self._session.out.warn(words_of(self.rejects))
 
     def _dry_run_new(self, declaration: TableDeclaration, rows: TypedRows) -> None:
         count = sum(1 for _ in rows.rows(self.rejects))
@@ -288,7 +287,7 @@ class _Import:
         result, out, tip = importer.result, self._session.out, ledger.tip()
         seconds = time.monotonic() - self._begun_s
         if self.rejects:
-            out.words(rejected_words(self._path, self._rows_file.titles, self.rejects))
+            out.warn(rejected_words(self._path, self._rows_file.titles, self.rejects))
         if differing:
             out.words(f"note  unlike in the file: {counted(differing, 'row')}; to change: --update")
         if there and (result.added or result.changed):

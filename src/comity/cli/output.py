@@ -42,6 +42,10 @@ class Output:
         if not self.is_quiet:
             click.echo(text, err=True)
 
+    def warn(self, text: str) -> None:
+        """Tell what a person must know, even if quiet."""
+        click.echo(text, err=True)
+
     @contextmanager
     def progress(self, title: str, total: int | None = None) -> Iterator[Bar]:
         """Show progress while the block runs: a bar on a terminal, else a line now and then.

@@ -41,6 +41,7 @@ _NEXT = {
     "suspended": "ask an admin: comity member restore NAME",
     "row-exists": "leave --absent out",
     "unknown-table": "see what there is: comity table ls",
+    "table-not-found": "see what there is: comity table ls",
 }
 
 
@@ -50,6 +51,9 @@ def report(error: BaseException, *, is_json: bool = False) -> int:
         return error.code if isinstance(error.code, int) else FAULT
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, click.ClickException) and is_json:
+        _tell("usage", USAGE, ConfigError(error.format_message()), is_json=True)
+        return USAGE
     if isinstance(error, click.UsageError):
         error.show()
         return USAGE
@@ -127,7 +131,9 @@ def _tell(word: str, exit_code: int, error: BaseException, *, is_json: bool) -> 
     _say(word, prefix + message + (f" ({limit})" if limit else ""))
     if identifier:
         height = getattr(error, "height", 0)
-        _say("note", f"the refusal is on record: block {height}  transaction {identifier.hex()[:12]}")
+        _say(
+            "note", f"the refusal is on record: block {height}  transaction {identifier.hex()[:12]}"
+        )
     if details:
         click.echo(details, err=True)
     if following:

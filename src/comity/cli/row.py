@@ -17,7 +17,7 @@ from comity.cli.output import pairs, table
 from comity.cli.session import Session, current
 from comity.client.files.date_formats import find_date_formats
 from comity.client.files.rejects import Rejects
-from comity.client.files.row_file import open_rows
+from comity.client.files.row_file import naming, open_rows
 from comity.client.files.texts import counted
 from comity.client.files.typed_rows import TypedRows
 from comity.client.files.values import from_text, to_json, to_text
@@ -147,8 +147,8 @@ def key_from(schema: TableSchema, words: Sequence[str]) -> tuple[ColumnValue, ..
     values, rest = _split(schema, words)
     if rest:
         raise ConfigError(
-            f"the key of {schema.name} is {', '.join(schema.key)}: {len(schema.key)} words, not"
-            f" {len(words)}"
+            f"the key of {schema.name} is {', '.join(schema.key)}:"
+            f" {counted(len(schema.key), 'word')}, not {len(words)}"
         )
     return values
 
@@ -199,15 +199,16 @@ def _one_row(
 
 def _rows_of(path: Path, schema: TableSchema) -> tuple[list[str], list[list[ColumnValue]]]:
     file, rejects = open_rows(path), Rejects()
-    formats = find_date_formats(file, schema)
+    with naming(path):
+        typed = TypedRows(file, schema, find_date_formats(file, schema))
     at = [schema.ordinal(name) for name in file.names if name in [c.name for c in schema.columns]]
-    rows = [[values[i] for i in at] for _, values in TypedRows(file, schema, formats).rows(rejects)]
+    rows = [[values[i] for i in at] for _, values in typed.rows(rejects)]
     if rejects:
         first = rejects[0]
         raise ConfigError(f"{path}, line {first.line}: {first.reason}; no row was added")
     if not 1 <= len(rows) <= ROWS_PER_CALL_MAX:
         raise ConfigError(
-            f"{path} has {len(rows):,} rows, 1 to {ROWS_PER_CALL_MAX:,} go in one call"
+            f"{path} has {counted(len(rows), 'row')}, 1 to {ROWS_PER_CALL_MAX:,} go in one call"
             " (ROWS_PER_CALL_MAX): use 'comity import'"
         )
     return list(file.names), rows

@@ -16,7 +16,7 @@ from comity.cli.session import current
 from comity.client.files.declaration import PRESETS, Preset, TableDeclaration, type_words
 from comity.client.files.headers import to_name
 from comity.client.files.inference import infer
-from comity.client.files.row_file import open_rows
+from comity.client.files.row_file import naming, open_rows
 from comity.client.files.table_file import read_table_file
 from comity.client.files.table_writer import to_table_file
 from comity.client.ledger import Ledger
@@ -93,10 +93,9 @@ def new(file: Path, name: str | None, key: str | None, rules: Preset | None) -> 
         session.out.words(to_table_file([one for one, _ in declared]).rstrip())
     else:
         wanted = [part.strip() for part in key.split(",")] if key else None
-        try:
-            inference = infer(open_rows(file), wanted)
-        except ConfigError as error:
-            raise ConfigError(f"{file}: {str(error).removeprefix(f'{file}: ')}") from error
+        rows = open_rows(file)
+        with naming(file):
+            inference = infer(rows, wanted)
         for line in inference.to_preview_lines():
             session.out.words(line)
         title = check_name(name or to_name(file.stem), "table")
@@ -156,6 +155,7 @@ def rules(name: str) -> None:
 @table.command(
     cls=Command,
     writes=True,
+    short_help="Append columns and enum values, rename or retire columns.",
     examples="""
     comity table alter suppliers -f suppliers.table.toml
     comity table alter suppliers --rename sector=industry --retire founded

@@ -20,6 +20,15 @@ from tests.unit.cli.command import PEOPLE, Comity
 MORE = PEOPLE + "dov,60,Pisa\n"
 PLAIN = "word,times\nred,2\nred,2\nblue,1\n"  # no key: rows are numbered
 ROWS = 3_000
+DECLARED = """
+[table.people]
+key = ["name"]
+preset = "open"
+[table.people.columns]
+name = { type = "text" }
+age = { type = "integer" }
+city = { type = "text" }
+"""
 
 
 def counts(said: dict[str, int]) -> tuple[int, int, int, int, int]:
@@ -301,3 +310,30 @@ def test_an_import_reads_no_pipe(comity: Comity) -> None:
     assert "not a regular file" in comity("import", "pipe.csv", "--dry-run", code=2).err
     said = comity("import", "/dev/zero", "--dry-run", code=2)
     assert "not a regular file" in said.err
+
+
+def test_mended_rejects_are_imported_as_they_are(comity: Comity) -> None:
+    """The file of rejects goes into the table of the first file, without its line and reason."""
+    file = comity.write("people.csv", PEOPLE + "dov,old,Bari\n")
+    comity("import", file, "--declaration", comity.write("p.toml", DECLARED), "-y", code=1)
+    rejects = comity.folder / "people.csv.rejects.csv"
+    rejects.write_text(rejects.read_text().replace(",old,", ",60,"))
+    assert counts(comity("import", rejects, "--json").json) == (1, 0, 0, 0, 0)
+    assert comity("row", "show", "people", "dov", "--json").json["fields"]["age"] == 60
+
+
+def test_rejects_are_told_also_to_the_quiet(comity: Comity) -> None:
+    """--quiet leaves out words, not what was lost."""
+    file = comity.write("people.csv", PEOPLE + "dov,old,Bari\n")
+    declared = comity.write("p.toml", DECLARED)
+    said = comity("import", file, "--declaration", declared, "-y", "-q", code=1)
+    assert said.err.startswith("rejected 1 line, the first is line 5: age")
+
+
+def test_columns_that_do_not_fit_name_the_file(comity: Comity) -> None:
+    """Which file, which column, and what the table has."""
+    comity.import_people()
+    file = comity.write("more.csv", "name,years\ndov,60\n")
+    for words in (["import", file, "--table", "people"], ["row", "add", "people", "-f", file]):
+        said = comity(*words, code=2).err
+        assert said.startswith(f'error  {file}: column "years" of the file is not in table people')

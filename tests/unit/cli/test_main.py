@@ -1,5 +1,6 @@
 """The tree of commands: help, exit codes, and what an error looks like."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,3 +133,11 @@ def test_the_command_runs_as_a_module(tmp_path: Path) -> None:
     """`python -m comity` is the command too, and ends the process with the exit code."""
     assert run_process("--version", cwd=tmp_path).returncode == 0
     assert run_process("sql", "SELECT 1", cwd=tmp_path).returncode == 2
+
+
+def test_usage_errors_are_json_for_who_asked(empty: Comity) -> None:
+    """A program that reads JSON gets it for a missing argument too; exit code 2."""
+    for words in (["sql"], ["row", "show", "people"], ["nosuch"], ["sql", "--nosuch", "1"]):
+        error = json.loads(empty(*words, "--json", code=2).err)["error"]
+        assert (error["code"], error["exit"]) == ("usage", 2)
+    assert "Usage:" in empty("sql", code=2).err

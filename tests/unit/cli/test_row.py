@@ -117,7 +117,7 @@ def test_a_file_of_rows_goes_in_whole_or_not(people: Comity) -> None:
         (["set", "people", "bo", "age=1", "--if-match", "xyz"], "hex"),
         (["set", "people", "zoe", "age=1"], "no such row"),
         (["show", "nosuch", "bo"], "no table nosuch"),
-        (["show", "people", "a", "b"], "1 words, not 2"),
+        (["show", "people", "a", "b"], "1 word, not 2"),
         (["add", "people", "age"], "COLUMN=VALUE"),
     ],
 )

@@ -7,7 +7,7 @@ fields as the header.
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from comity.client.files.headers import to_names
 from comity.client.files.rejects import Rejects
@@ -32,12 +32,19 @@ class CsvFile:
         encoding: where the text came from, for ``description``.
         delimiter: one of ``DELIMITERS``, or None to take the one with the most consistent count of
             fields.
+        left_out: titles of first columns that are no part of the rows, if the file begins with them.
 
     Raises:
         ConfigError: no header, too many columns, or a stray quote.
     """
 
-    def __init__(self, text: str, encoding: str = "utf-8", delimiter: str | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        encoding: str = "utf-8",
+        delimiter: str | None = None,
+        left_out: Sequence[str] = (),
+    ) -> None:
         self._lines = list(io.StringIO(text, newline=""))
         said = _SEPARATOR.fullmatch(self._lines[0]) if self._lines else None
         self._skipped = 0 if said is None else 1
@@ -48,7 +55,9 @@ class CsvFile:
             raise ConfigError(
                 f"delimiter {shown(self.delimiter)}: one of {', '.join(DELIMITERS.values())}"
             )
-        self.titles = self._header(self.delimiter)
+        titles = self._header(self.delimiter)
+        self._left_out = len(left_out) if titles[: len(left_out)] == tuple(left_out) else 0
+        self.titles = titles[self._left_out :]
         if len(self.titles) > COLUMNS_PER_TABLE_MAX:
             raise ConfigError(
                 f"{len(self.titles)} columns, {COLUMNS_PER_TABLE_MAX} are allowed"
@@ -68,7 +77,9 @@ class CsvFile:
         """
         found = self._split(self.delimiter, Rejects() if rejects is None else rejects)
         next(found)  # the header
-        return found
+        if not self._left_out:
+            return found
+        return ((line, fields[self._left_out :]) for line, fields in found)
 
     def _find_delimiter(self) -> str:
         first = next((line for line in self._lines[self._skipped :] if line.strip()), "")

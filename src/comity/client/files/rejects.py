@@ -13,6 +13,7 @@ from comity.client.files.texts import counted
 from comity.errors import ConfigError
 from comity.limits import IMPORT_REJECTS_KEPT_MAX
 
+ENDING = ".rejects.csv"
 COLUMNS = ("line", "reason")  # stand before the file's own columns
 
 
@@ -49,7 +50,7 @@ def words_of(rejects: Sequence[Reject]) -> str:
 
 def rejects_path(path: Path) -> Path:
     """Return where rejects go: of ``suppliers.csv`` to ``suppliers.csv.rejects.csv``."""
-    return path.with_name(path.name + ".rejects.csv")
+    return path.with_name(path.name + ENDING)
 
 
 def write_rejects(path: Path, titles: Sequence[str], rejects: Sequence[Reject]) -> None:
