@@ -5,6 +5,7 @@ but the node's own and those that are made for it here.
 """
 
 import getpass
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -71,12 +72,28 @@ def init(
     folder = session.node
     if (folder / GENESIS_FILE).exists():
         raise ConfigError(f"{folder} holds a ledger already; choose another folder")
-    title = check_ledger_name(name or _ledger_name(folder))
-    given = [_parameter(text) for text in parameters]
     if session.is_dry_run:
         who = ", ".join(founders) or "the key of this folder, made if there is none"
+        title = check_ledger_name(name or _ledger_name(folder))
         session.out.words(f"would make ledger {title} in {folder}; founders: {who}")
         return
+    chosen = make(session, name, founders, apps, [_parameter(text) for text in parameters])
+    with LocalLedger.open(folder) as ledger:
+        _tell(session, ledger, chosen)
+
+
+def make(
+    session: Session,
+    name: str | None = None,
+    founders: Sequence[str] = (),
+    apps: Sequence[str] = (),
+    parameters: Sequence[tuple[str, str, object]] = (),
+) -> list[Founder]:
+    """Make a ledger in the session's folder, and a first key where there is none; return the founders.
+
+    Raises: ConfigError, Malformed: the folder stays without a ledger.
+    """
+    title = check_ledger_name(name or _ledger_name(session.node))
     chosen = [_founder(text, session.keys) for text in founders] or [_own_founder(session)]
     if not any(ADMIN in founder.roles for founder in chosen):
         first = chosen[0]
@@ -85,10 +102,10 @@ def init(
             roles=(ADMIN, *first.roles),
         )  # fmt: skip
     names = tuple(dict.fromkeys((*DEFAULT_APPS, *apps)))
-    with LocalLedger.create(
-        folder, name=title, founders=chosen, apps=names, parameters=given
-    ) as ledger:
-        _tell(session, ledger, chosen)
+    LocalLedger.create(
+        session.node, name=title, founders=chosen, apps=names, parameters=parameters
+    ).close()
+    return chosen
 
 
 def _tell(session: Session, ledger: LocalLedger, founders: list[Founder]) -> None:

@@ -15,6 +15,7 @@ from comity.cli.group import LazyGroup
 # name -> (module:attribute, what it does). Modules are imported when their command runs, so that help is fast.
 COMMANDS = {
     "init": ("comity.cli.init:init", "Make a ledger in a folder."),
+    "start": ("comity.cli.start:start", "Run the node of a ledger."),
     "import": ("comity.cli.importing:import_", "Add the rows of a file to a table."),
     "table": ("comity.cli.table:table", "Make, show and change tables."),
     "row": ("comity.cli.row:row", "Add, change, remove and show single rows."),
@@ -23,6 +24,9 @@ COMMANDS = {
     "prove": ("comity.cli.prove:prove", "Write a proof that anybody can check offline."),
     "verify": ("comity.cli.verify:verify", "Check a proof offline."),
     "audit": ("comity.cli.audit:audit", "Replay the ledger and name whatever was altered."),
+    "backup": ("comity.cli.backup:backup", "Write a copy of the ledger into one file."),
+    "restore": ("comity.cli.restore:restore", "Make a ledger's folder from a backup."),
+    "doctor": ("comity.cli.doctor:doctor", "Say what is wrong with a node, and what to do."),
     "config": ("comity.cli.config:config", "Explain the settings of a node."),
     "member": ("comity.cli.member:member", "Invite, admit and list members, give roles."),
     "key": ("comity.cli.key:key", "Make, list, export and import keys."),
