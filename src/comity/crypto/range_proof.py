@@ -106,14 +106,24 @@ def sides_in_range(key: bytes, bit: int, low: bytes, high: bytes) -> tuple[bool,
         For a node wholly outside the range, the one side that shows a neighbour.
 
     """
+    if not is_in_range(key, bit, low, high):
+        return side_of_neighbour(bit, low)
     prefix, first, last = leading(key, bit), leading(low, bit), leading(high, bit)
-    if not first <= prefix <= last:
-        side = bit_at(low, bit)
-        return side == 0, side == 1
     return (
         prefix > first or bit_at(low, bit) == 0,
         prefix < last or bit_at(high, bit) == 1,
     )
+
+
+def is_in_range(key: bytes, bit: int, low: bytes, high: bytes) -> bool:
+    """Tell whether keys from ``low`` to ``high`` may stand below the inner node of ``bit`` above ``key``."""
+    return leading(low, bit) <= leading(key, bit) <= leading(high, bit)
+
+
+def side_of_neighbour(bit: int, low: bytes) -> tuple[bool, bool]:
+    """Tell which one side to show of a node wholly outside the range."""
+    side = bit_at(low, bit)
+    return side == 0, side == 1
 
 
 def range_to_value(proof: RangeProof) -> object:

@@ -3,7 +3,13 @@
 Invariant: proofs are of the adopted tree, whose root ``Tree.root`` names.
 """
 
-from comity.crypto.range_proof import Leaf, RangeProof, sides_in_range
+from comity.crypto.range_proof import (
+    Leaf,
+    RangeProof,
+    is_in_range,
+    side_of_neighbour,
+    sides_in_range,
+)
 from comity.crypto.trie import EMPTY_ROOT, PathProof, bit_at
 from comity.errors import InvariantViolated, QueryError
 from comity.limits import TREE_DEPTH_MAX
@@ -34,7 +40,7 @@ def prove_path(tree: Tree, key: bytes) -> PathProof | None:
             if reference & 1:
                 page, slot = tree.page(page.child(reference)), 0
             else:
-                bit = page.bits[reference >> 1]
+                bit = page.bit(reference)
                 side = bit_at(key, bit)
                 path.append((bit, page.slot_hash(reference + 2 - side)))
                 slot = reference + 1 + side
@@ -54,13 +60,13 @@ def prove_range(tree: Tree, low: bytes, high: bytes) -> RangeProof:
         raise QueryError("out-of-range", "tree: the range ends before it begins")
     if tree.root == EMPTY_ROOT:
         return ()
-    # A node that neither search passes lies wholly in the range, or is not asked for.
+    # A node that neither search passes lies wholly in the range or wholly outside.
     low_key, _ = _search(tree, low)
     high_key, _ = _search(tree, high)
     items: list[int | bytes | Leaf] = []
-    work: list[tuple[Page, int, bool, bool]] = [(tree.top(), 0, True, True)]
+    work: list[tuple[Page, int, bool, bool, bool]] = [(tree.top(), 0, True, True, False)]
     while work:
-        page, slot, is_on_low, is_on_high = work.pop()
+        page, slot, is_on_low, is_on_high, is_outside = work.pop()
         if slot < 0:
             items.append(page.slot_hash(~slot))
             continue
@@ -68,13 +74,17 @@ def prove_range(tree: Tree, low: bytes, high: bytes) -> RangeProof:
         if reference < 0:
             items.append((page.key(reference), page.row_hash(slot)))
         elif reference & 1:
-            work.append((tree.child(page, reference), 0, is_on_low, is_on_high))
+            work.append((tree.child(page, reference), 0, is_on_low, is_on_high, is_outside))
         else:
-            bit = page.bits[reference >> 1]
+            bit = page.bit(reference)
             items.append(bit)
             sides = (True, True)
-            if is_on_low or is_on_high:
-                sides = sides_in_range(low_key if is_on_low else high_key, bit, low, high)
+            if is_outside:  # one leaf is enough
+                sides = side_of_neighbour(bit, low)
+            elif is_on_low or is_on_high:
+                key = low_key if is_on_low else high_key
+                sides = sides_in_range(key, bit, low, high)
+                is_outside = not is_in_range(key, bit, low, high)
             for side in (1, 0):
                 child = reference + 1 + side
                 work.append(
@@ -83,6 +93,7 @@ def prove_range(tree: Tree, low: bytes, high: bytes) -> RangeProof:
                         child if sides[side] else ~child,
                         is_on_low and bit_at(low, bit) == side,
                         is_on_high and bit_at(high, bit) == side,
+                        is_outside,
                     )
                 )
     return tuple(items)
@@ -95,5 +106,5 @@ def _search(tree: Tree, key: bytes) -> Leaf:
         if reference & 1:
             page, slot = tree.child(page, reference), 0
         else:
-            slot = reference + 1 + bit_at(key, page.bits[reference >> 1])
+            slot = reference + 1 + bit_at(key, page.bit(reference))
     return page.key(reference), page.row_hash(slot)
