@@ -69,7 +69,7 @@ class Bench:
         update = self.tree.update(changes)
         updated, updated_cpu = time.perf_counter(), time.process_time()
         self.connection.execute("BEGIN IMMEDIATE")
-        write(self.connection, update.puts, update.deletes)
+        write(self.connection, update)
         written = time.perf_counter()
         self.connection.execute("COMMIT")
         committed = time.perf_counter()
@@ -101,7 +101,7 @@ def build(path: Path, rows_count: int) -> None:
     start = time.perf_counter()
     for update in bench.tree.build(rows):
         with bench.connection:
-            write(bench.connection, update.puts, update.deletes)
+            write(bench.connection, update)
         bench.tree.adopt(update)
     print(f"build:   {(time.perf_counter() - start) / rows_count * 1e6:.2f} us/row, on disk")
     if bench.tree.root != root:

@@ -242,7 +242,7 @@ def load(path: Path, rows_count: int) -> float:
     for update in tree.build(hashed()):
         with connection:
             table.write(list(pending), [], [])
-            tree_pages.write(connection, update.puts, update.deletes)
+            tree_pages.write(connection, update)
         pending.clear()
         tree.adopt(update)
     _seal(store, TableLeaf(store.leaf(ACCOUNTS).schema_hash, tree.root, rows_count))

@@ -101,6 +101,7 @@ ACCEPTED_KEPT_MAX = 1_000  # hashes of blocks of one height that a node voted fo
 AUDIT_FINDINGS_MAX = 200  # named one by one; the rest is counted
 
 # --- storage, not consensus ---
+FILE_FORMAT_NUMBER = 2  # of a node's SQLite file: its unhashed tables and the pages of its trees
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
 STORE_CACHE_KIB = (
     256 << 10
@@ -232,10 +233,7 @@ CLOCK_LOOK_S = 10  # between two looks at the clock while a timer or the block i
 OUTCOMES_REMEMBERED_MAX = 10_000  # rejections of transactions that nobody waited for
 VERIFIERS = 2  # threads that check signatures
 SIGNATURES_SPLIT_MIN = 8  # signatures that are worth the hand-over to them
-QUERY_PROCESSES = 1  # that answer queries beside the one that makes blocks
-QUERY_PROCESSES_MAX = 32
-QUERIES_WAITING = 32  # beyond: busy, retry later
-QUERIES_WAITING_MAX = 1_000
+READ_PROCESSES_MAX = 32  # of each kind
 SNAPSHOT_AGE_MS = 30_000  # a reader may hold one snapshot so long: the WAL grows meanwhile
 WAL_PAGES_SETTING_MAX = 1 << 20  # 4 GiB
 

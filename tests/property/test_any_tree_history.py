@@ -46,7 +46,7 @@ def test_any_history_leaves_the_tree_of_its_rows(
         ordered = sorted(rows.items())
         assert update.root == root_of(ordered)
         assert update.rows_delta == len(rows) - count
-        write(connection, update.puts, update.deletes)
+        write(connection, update)
         tree.adopt(update)
         assert check(tree, ordered) is None
         assert Tree(pages, 5, entries_max).root == tree.root

@@ -75,7 +75,8 @@ class Candidate:
     def seal(self) -> BlockWrite:
         """Return what the store writes: net changes, tree pages, roots, log and app hash."""
         if self._write is None:
-            self._write = self._seal()
+            with self.state.store.reading():
+                self._write = self._seal()
         return self._write
 
     def _seal(self) -> BlockWrite:

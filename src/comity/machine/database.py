@@ -10,7 +10,7 @@ from comity.crypto import cbor, ordered
 from comity.crypto.hashing import TAG_ROW_SALT, tagged
 from comity.crypto.ordered import encode_index, encode_key
 from comity.errors import Malformed
-from comity.limits import ROWS_TOUCHED_PER_TRANSACTION_MAX, SALT_BYTES
+from comity.limits import ACCOUNT_ID_BYTES, ROWS_TOUCHED_PER_TRANSACTION_MAX, SALT_BYTES
 from comity.machine.pending import PendingTable
 from comity.machine.state import State
 from comity.machine.system import PARAMETER
@@ -38,6 +38,7 @@ class Rows:
         self._state = state
         self._salt = salt
         self.table = table
+        self._keys: dict[tuple[ColumnValue, ...], bytes] = {}  # encoded before, of the right types
 
     def get(self, key_values: Sequence[ColumnValue]) -> StoredRow | None:
         """Return the stored row with this key, or None. Raises: TooMuchWork, BadRow, KeyTooLong."""
@@ -57,6 +58,7 @@ class Rows:
 
     def add(self, values: Sequence[ColumnValue], owner: bytes) -> StoredRow:
         """Add a row. Raises: RowExists, BadRow, NotUnique, KeyTooLong, TooMuchWork."""
+        self._check_owner(owner)
         row = self._stamp(values, owner)
         key_values = self.table.codec.key_values(row)
         key = self._encoded(key_values)
@@ -66,6 +68,8 @@ class Rows:
 
     def put(self, values: Sequence[ColumnValue], owner: bytes | None) -> StoredRow:
         """Replace the row with the same key. Raises: RowNotFound, BadRow, NotUnique, TooMuchWork."""
+        if owner is not None:
+            self._check_owner(owner)
         row = self._stamp(values, owner or b"")
         key_values = self.table.codec.key_values(row)
         key = self._encoded(key_values)
@@ -97,16 +101,20 @@ class Rows:
                 raise BadRow(
                     table=self.table.schema.name, column=column, problem="wrong type in the key"
                 )
-        return self._encoded(key_values)
+        return self._encoded(tuple(key_values))
 
-    def _encoded(self, key_values: Sequence[ColumnValue]) -> bytes:
+    def _encoded(self, key_values: tuple[ColumnValue, ...]) -> bytes:
         """Return the encoded key of values of the right types. Raises: BadRow, KeyTooLong."""
+        known = self._keys.get(key_values)
+        if known is not None:
+            return known
         try:
-            return encode_key(key_values)  # type: ignore[arg-type]  # types were compared before
+            key = self._keys[key_values] = encode_key(key_values)  # type: ignore[arg-type]  # types were compared before
         except ordered.KeyTooLong:
             raise KeyTooLong(table=self.table.schema.name) from None
         except (Malformed, UnicodeEncodeError):
             raise BadRow(table=self.table.schema.name, column="", problem="not a key") from None
+        return key
 
     def _write(self, key: bytes, row: StoredRow) -> StoredRow:
         clash = self.table.clash(key, row) if self.table.codec.uniques else None
@@ -121,7 +129,7 @@ class Rows:
         return row
 
     def _stamp(self, values: Sequence[ColumnValue], owner: bytes) -> StoredRow:
-        codec = self.table.codec
+        codec, values = self.table.codec, tuple(values)  # what is checked is what is written
         if len(values) != len(codec.schema.columns):
             raise BadRow(table=codec.schema.name, column="", problem="wrong number of columns")
         wrong = codec.problem(values)
@@ -131,6 +139,13 @@ class Rows:
             return (self._state.position, *values)
         system: tuple[ColumnValue, ...] = (owner,) if codec.owner_at else ()
         return (self._state.position, *system, *((b"",) if codec.salt_at else ()), *values)
+
+    def _check_owner(self, owner: bytes) -> None:
+        if not self.table.codec.owner_at:
+            return
+        if type(owner) is not bytes or len(owner) != ACCOUNT_ID_BYTES:
+            problem = f"an owner is an account, {ACCOUNT_ID_BYTES} bytes"
+            raise BadRow(table=self.table.schema.name, column="_owner", problem=problem)
 
     def _check_bound(self, bound: Sequence[ColumnValue], index: str | None) -> None:
         schema = self.table.schema

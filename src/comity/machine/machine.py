@@ -6,15 +6,18 @@ Invariant: the committed state moves in ``commit`` alone, by exactly one block; 
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import msgspec
 
 from comity.errors import BlockRejected, InvariantViolated, Malformed, Rejected
 from comity.limits import (
+    ACCEPTED_KEPT_MAX,
     BLOCK_BYTES_MAX,
     BLOCK_TIME_AGE_NS_MAX,
     BLOCK_TIME_AHEAD_NS_MAX,
     CANDIDATES_KEPT_MAX,
+    SECOND_NS,
 )
 from comity.machine.candidate import Candidate, Outcome, write_seen
 from comity.machine.checks import BlockChecks, Checked, Checker, waits
@@ -22,15 +25,13 @@ from comity.machine.context import BlockFacts
 from comity.machine.execution import AppFault, BlockFull, Execution
 from comity.machine.genesis import check_apps, genesis_block
 from comity.machine.state import State
-from comity.machine.system import ACCOUNT, KEY, TIMER
+from comity.machine.system import ACCOUNT, KEY, TIMER, TimerRow
 from comity.model.block import Link, Tick, block_hash, is_tick
 from comity.model.genesis import Genesis
 from comity.model.receipt import Receipt, link_entry, transaction_entry, unpack_stored
 from comity.model.transaction import Transaction
 from comity.sdk.declaration import Declaration
 from comity.store.store import Store
-
-SECOND_NS = 10**9
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +66,8 @@ class Machine:
         self._granted = {wanted.name: wanted.grants for wanted in genesis.apps}
         self.checker = Checker(store, genesis.hash, self.apps)
         self._candidates: dict[bytes, Candidate] = {}
-        self._accepted: dict[
-            bytes, None
-        ] = {}  # hashes of blocks that this node voted for at this height
-        self._age_ns_max = BLOCK_TIME_AGE_NS_MAX
+        self._accepted: dict[bytes, None] = {}  # blocks that this node voted for at this height
+        self._age_ns_max: int | None = BLOCK_TIME_AGE_NS_MAX  # None: no block is too old
         self._final: Candidate | None = None
 
     def start(self) -> Candidate:
@@ -79,6 +78,10 @@ class Machine:
     def check(self, data: bytes, now_ns: int) -> Checked:
         """Return the transaction when the next block may hold it. Raises: Rejected."""
         return self.checker.check(data, max(now_ns, self.store.time_ns))
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Return what makes many reads and checks cheaper: one read transaction around them all."""
+        return self.store.reading()
 
     def identify(self, data: bytes) -> bytes | None:
         """Return the id of a transaction of this ledger, or None when ``data`` is none."""
@@ -100,7 +103,7 @@ class Machine:
     def next_timer_ns(self) -> int | None:
         """Return the time past which the next timer is due, or None."""
         for row in self.store.tables[TIMER.name].range((), ()):
-            return row[1]  # type: ignore[return-value]  # an integer column
+            return TimerRow._make(row).fire_at
         return None
 
     # --- the four calls ---
@@ -120,6 +123,16 @@ class Machine:
             proposer: key id of this node, 20 bytes.
         Returns: no candidate when there is nothing to do or the block interval has not passed.
         """
+        with self.store.reading():
+            return self._prepare(pending, now_ns, proposer, misbehaviour)
+
+    def _prepare(
+        self,
+        pending: Sequence[Checked],
+        now_ns: int,
+        proposer: bytes,
+        misbehaviour: Sequence[object],
+    ) -> Prepared:
         time_ns = max(now_ns, self.store.time_ns + 1)
         if not misbehaviour and time_ns < self._earliest_ns():
             return Prepared(candidate=None)
@@ -161,8 +174,19 @@ class Machine:
         if list(link.misbehaviour) != list(misbehaviour):
             raise BlockRejected("misbehaviour", "the link does not repeat what the engine reports")
         candidate = known if known is not None else self._execute(entries, is_decided=False)
-        self._accepted[digest] = None
+        self._accept(digest)
         return candidate
+
+    def _accept(self, digest: bytes) -> None:
+        """Remember a block that this node votes for.
+
+        Rule R3.2 holds for those that are forgotten for want of room too: what was accepted once can only have become
+        too old meanwhile, and from then on no block of this height is.
+        """
+        self._accepted[digest] = None
+        if len(self._accepted) > ACCEPTED_KEPT_MAX:
+            del self._accepted[next(iter(self._accepted))]
+            self._age_ns_max = None
 
     def _check_clock(self, link: Link, now_ns: int) -> None:
         """Compare a block's time with this node's clock, which may influence a vote and nothing else (rule R3.2).
@@ -172,7 +196,7 @@ class Machine:
         """
         if link.time_ns > now_ns + BLOCK_TIME_AHEAD_NS_MAX:
             raise BlockRejected("time-ahead", "the block's time is ahead of this node's clock")
-        if link.time_ns < now_ns - self._age_ns_max:
+        if self._age_ns_max is not None and link.time_ns < now_ns - self._age_ns_max:
             self._age_ns_max *= 2
             raise BlockRejected("time-old", "the block's time is too old for this node's clock")
 
@@ -276,7 +300,10 @@ class Machine:
 
     def _execute(self, entries: Sequence[bytes], *, is_decided: bool) -> Candidate:
         """Check and execute a block that another node made. Raises: BlockRejected."""
-        link = self._link(entries)
+        with self.store.reading():
+            return self._run_entries(entries, self._link(entries), is_decided=is_decided)
+
+    def _run_entries(self, entries: Sequence[bytes], link: Link, *, is_decided: bool) -> Candidate:
         state, execution = self._execution(link.time_ns)
         transactions = self._check_entries(entries, link, execution)
         position = self.store.log_size

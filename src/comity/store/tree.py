@@ -5,7 +5,7 @@ block's transaction and ``adopt`` after it, so any number of candidate blocks ma
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +13,7 @@ from itertools import islice
 from comity.crypto.trie import EMPTY_ROOT
 from comity.errors import InvariantViolated
 from comity.limits import TREE_BUILD_ROWS, TREE_PAGE_ENTRIES_MAX
-from comity.store.tree_batch import ROOT_NUMBER, Batch
+from comity.store.tree_batch import ROOT_NUMBER, UPPER, Batch
 from comity.store.tree_page import Page
 from comity.store.tree_pages import PageSource
 
@@ -29,7 +29,8 @@ class TreeUpdate:
         root: root of the tree that it makes.
         puts: pages by id, in the order to write them.
         deletes: ids of pages that are gone.
-        next_page: first page number never used.
+        reshaped: ids of those that are new, or may have another length than before.
+        next_pages: first page numbers never used, without and with child pages.
         rows_delta: rows added less rows removed.
 
     """
@@ -37,8 +38,9 @@ class TreeUpdate:
     base_root: bytes
     root: bytes
     puts: Mapping[int, bytes]
+    reshaped: Collection[int]
     deletes: tuple[int, ...]
-    next_page: int
+    next_pages: tuple[int, int]
     rows_delta: int
 
 
@@ -71,8 +73,10 @@ class Tree:
         if source.read(self._base | ROOT_NUMBER) is not None:
             with naming_damage():
                 self._root = self.page(ROOT_NUMBER).slot_hash(0)
-        last = source.last(self._base, self._base + (1 << TABLE_SHIFT) - 1)
-        self._next_page = (last or self._base | ROOT_NUMBER) - self._base + 1
+        uppers = self._base | UPPER
+        last = source.last(self._base, uppers - 1) or self._base | ROOT_NUMBER
+        last_upper = source.last(uppers, self._base + (1 << TABLE_SHIFT) - 1) or uppers
+        self._next_pages = last - self._base + 1, last_upper - self._base + 1
 
     @property
     def root(self) -> bytes:
@@ -127,17 +131,18 @@ class Tree:
         Cost: about 11 hashes for each of 2,000 rows that change among a million.
         """
         if not changes:
-            return TreeUpdate(self._root, self._root, {}, (), self._next_page, 0)
+            return TreeUpdate(self._root, self._root, {}, (), (), self._next_pages, 0)
         root_page = self._source.read(self._base | ROOT_NUMBER)
         with naming_damage(), self._source.reading() as read:
-            batch = Batch(root_page, read, self._base, self._next_page, self._entries_max)
+            batch = Batch(root_page, read, self._base, self._next_pages, self._entries_max)
             root = batch.apply(changes)
         return TreeUpdate(
             self._root,
             root,
             {self._base | number: batch.puts[number] for number in sorted(batch.puts)},
+            frozenset(self._base | number for number in batch.reshaped),
             tuple(self._base | number for number in sorted(batch.deletes)),
-            batch.next_page,
+            batch.next_pages,
             batch.rows_delta,
         )
 
@@ -150,7 +155,7 @@ class Tree:
         """
         if update.base_root != self._root:
             raise InvariantViolated("tree: an update made from another root was adopted")
-        self._root, self._next_page = update.root, update.next_page
+        self._root, self._next_pages = update.root, update.next_pages
         self._source.adopt(update.puts, update.deletes)
 
     def build(self, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[TreeUpdate]:

@@ -12,19 +12,28 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 from comity.crypto.hashing import HASH_BYTES
-from comity.crypto.trie import EMPTY_ROOT, LEAF_HEADS, NODE_HEADS, split_bit
+from comity.crypto.trie import EMPTY_ROOT, LEAF_HEADS, split_bit
 from comity.errors import InvariantViolated
 from comity.limits import ENCODED_KEY_BYTES_MAX, TREE_DEPTH_MAX
-from comity.store.tree_page import NO_ENTRY, Page
-from comity.store.tree_shape import copy_subtree, cut
+from comity.store.tree_page import (
+    HEAD_BYTES,
+    NO_ENTRY,
+    NODE_BYTES,
+    NODES_AT,
+    Page,
+    slot_of,
+)
+from comity.store.tree_shape import copy_subtree, cut, fits
 
 ROOT_NUMBER = 1
+UPPER = 1 << 39  # pages with child pages are numbered from here, so that they lie side by side
 _PAGE = -1  # stands on the stack for a page's top, in place of a node
 _PAGE_BIT = TREE_DEPTH_MAX  # beyond every bit: a page without open nodes is closed
 _ROOT_BIT = -1  # before every bit: the root page stays open
+_ONE = ord("1")
 _NO_BITS = b"0" * TREE_DEPTH_MAX  # bits past a key's end (R4.4)
 _FORMATS = tuple(f"0{8 * size}b" for size in range(ENCODED_KEY_BYTES_MAX + 1))
-_HEAD_BYTES = len(LEAF_HEADS[0])
+_RIGHT = HEAD_BYTES + HASH_BYTES  # right side of a node in its record
 
 
 class Batch:
@@ -32,8 +41,9 @@ class Batch:
 
     Attributes:
         puts: stored form of each page that is new or changed, by number.
+        reshaped: numbers of those that are new, or may have another length than before.
         deletes: numbers of pages that are gone.
-        next_page: first number never used.
+        next_pages: first numbers never used, of pages without and with child pages.
         rows_delta: rows added less rows removed.
 
     """
@@ -43,7 +53,7 @@ class Batch:
         root_page: bytes | None,
         read: Callable[[int], bytes],
         base: int,
-        next_page: int,
+        next_pages: tuple[int, int],
         entries_max: int,
     ) -> None:
         """Stand at the root.
@@ -55,8 +65,9 @@ class Batch:
 
         """
         self.puts: dict[int, bytes] = {}
+        self.reshaped: dict[int, None] = {}
         self.deletes: dict[int, None] = {}
-        self.next_page = next_page
+        self.next_pages = next_pages
         self.rows_delta = 0
         self._read = read
         self._base = base
@@ -65,7 +76,8 @@ class Batch:
         self._parents: list[Page] = []
         self._walked_from = 0  # height of the stack when the last walk down began
         self._digits = b""  # of the key that is being applied: "0" or "1" for each bit
-        self._stack: list[tuple[int, int, int]] = [(_ROOT_BIT, _PAGE, 0)]  # bit, node, its slot
+        # bit, node, where its record is, where the slot is that it stands in
+        self._stack: list[tuple[int, int, int, int]] = [(_ROOT_BIT, _PAGE, 0, 0)]
 
     def apply(self, changes: Mapping[bytes, bytes | None]) -> bytes:
         """Apply row hashes by key, None to remove, and return the new root; call it once."""
@@ -92,7 +104,7 @@ class Batch:
                     continue
                 self._insert(record, row_hash, shared)
             else:
-                is_last_present = self._change(self._descend(), record, row_hash)
+                is_last_present = self._change(*self._descend(), record, row_hash)
             last, last_number = key, number
         self._ascend(_ROOT_BIT)
         return self._close_root()
@@ -105,54 +117,68 @@ class Batch:
 
         """
         stack = self._stack
-        heads, page = NODE_HEADS, self._page
+        page = self._page
         hashes, references = page.hashes, page.references
-        at, node, slot = stack.pop()
-        while at > bit:
+        above, node, record, at = stack.pop()
+        while above > bit:
             if node < 0:
-                self._close_page(slot)
+                self._close_page(at)
                 page = self._page
                 hashes, references = page.hashes, page.references
-            else:
-                start = (node << 5) + 32
-                sides = hashes[start : start + 64]
+            elif references[node + 1] < 0 or references[node + 2] < 0:
+                sides = hashes[record : record + NODE_BYTES]
                 if references[node + 1] < 0:
-                    sides[:32] = sha256(page.record(references[node + 1]) + sides[:32]).digest()
+                    leaf = page.record(references[node + 1]) + sides[HEAD_BYTES:_RIGHT]
+                    sides[HEAD_BYTES:_RIGHT] = sha256(leaf).digest()
                 if references[node + 2] < 0:
-                    sides[32:] = sha256(page.record(references[node + 2]) + sides[32:]).digest()
-                slot <<= 5
-                hashes[slot : slot + 32] = sha256(heads[at] + sides).digest()
-            at, node, slot = stack.pop()
-        stack.append((at, node, slot))
-        return at
+                    leaf = page.record(references[node + 2]) + sides[_RIGHT:]
+                    sides[_RIGHT:] = sha256(leaf).digest()
+                hashes[at : at + HASH_BYTES] = sha256(sides).digest()
+            else:
+                hashes[at : at + HASH_BYTES] = sha256(hashes[record : record + NODE_BYTES]).digest()
+            above, node, record, at = stack.pop()
+        stack.append((above, node, record, at))
+        return above
 
-    def _descend(self) -> int:
-        """Walk down by the key's bits, opening pages; return the slot of the leaf at the end."""
+    def _descend(self) -> tuple[int, int]:
+        """Walk down by the key's bits, opening pages; return the slot of the leaf at the end, and where it is."""
         push = self._stack.append
         self._walked_from = len(self._stack)
         digits, page = self._digits, self._page
-        references, bits = page.references, page.bits
-        bit, node, _ = self._stack[-1]
-        slot = 0 if node == _PAGE else node + digits[bit] - 47
+        references, hashes = page.references, page.hashes
+        slot, at = self._next_slot()
         for _ in range(2 * TREE_DEPTH_MAX):  # a damaged page may lead in circles
             reference = references[slot]
             if not reference & 1:
-                bit = bits[reference >> 1]
-                push((bit, reference, slot))
+                record = NODES_AT + NODE_BYTES * (reference >> 1)
+                bit = hashes[record + 1] << 8 | hashes[record + 2]
+                push((bit, reference, record, at))
                 if bit >= len(digits):
                     digits += _NO_BITS
-                slot = reference + digits[bit] - 47
+                if digits[bit] == _ONE:
+                    slot, at = reference + 2, record + _RIGHT
+                else:
+                    slot, at = reference + 1, record + HEAD_BYTES
             elif reference < 0:
-                return slot
+                return slot, at
             else:
-                push((_PAGE_BIT, _PAGE, slot))
+                push((_PAGE_BIT, _PAGE, 0, at))
                 self._parents.append(page)
                 page = self._page = self._open(page.child(reference))
-                references, bits = page.references, page.bits
-                slot = 0
+                references, hashes = page.references, page.hashes
+                slot = at = 0
         raise InvariantViolated(f"tree page {page.number} leads in circles; run comity audit")
 
-    def _change(self, slot: int, record: bytes, row_hash: bytes | None) -> bool:
+    def _next_slot(self) -> tuple[int, int]:
+        """Return the slot below the top of the stack on the key's side, and where its 32 bytes are."""
+        bit, node, record, _ = self._stack[-1]
+        if node == _PAGE:
+            return 0, 0
+        if self._digits[bit] == _ONE:
+            return node + 2, record + _RIGHT
+        return node + 1, record + HEAD_BYTES
+
+    def _change(self, slot: int, at: int, record: bytes, row_hash: bytes | None) -> bool:
         """Put, add or remove a leaf where its search ended; tell whether it is there now."""
         page = self._page
         reference = page.references[slot]
@@ -162,12 +188,11 @@ class Batch:
                 self._remove(slot)
                 self.rows_delta -= 1
             else:
-                slot <<= 5
-                page.hashes[slot : slot + 32] = row_hash
+                page.hashes[at : at + HASH_BYTES] = row_hash
                 page.is_changed = True
         elif row_hash is not None:
             if found:
-                bit = split_bit(found[_HEAD_BYTES:], record[_HEAD_BYTES:])
+                bit = split_bit(found[HEAD_BYTES:], record[HEAD_BYTES:])
                 self._turn_back(bit)
                 self._insert(record, row_hash, bit)
             else:
@@ -186,11 +211,10 @@ class Batch:
 
     def _insert(self, record: bytes, row_hash: bytes, bit: int) -> None:
         """Add a leaf that parts at ``bit`` from what is below the top of the stack."""
-        above, node, _ = self._stack[-1]
-        slot = 0 if node == _PAGE else node + self._digits[above] - 47
+        slot, at = self._next_slot()
         page = self._page
         page.unpack()
-        beside = page.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)]
+        beside = page.hashes[at : at + HASH_BYTES]
         side = self._digits[bit] - 48
         node = page.add_node(bit, beside + row_hash if side else row_hash + beside)
         page.references[node + 2 - side] = page.references[slot]
@@ -198,7 +222,7 @@ class Batch:
         page.references[slot] = node
         page.is_changed = True
         self.rows_delta += 1
-        self._stack.append((bit, node, slot))
+        self._stack.append((bit, node, NODES_AT + NODE_BYTES * (node >> 1), at))
 
     def _remove(self, slot: int) -> None:
         """Take the entry in ``slot`` away: what stands beside it moves up to its node's place."""
@@ -209,9 +233,9 @@ class Batch:
         if self._stack[-1][1] == _PAGE:
             page.references[slot] = NO_ENTRY
         else:
-            _, node, above = self._stack.pop()
+            _, node, _, above_at = self._stack.pop()
             beside = 2 * node + 3 - slot
-            page.put(above, page.references[beside], page.row_hash(beside))
+            page.put(slot_of(above_at), page.references[beside], page.row_hash(beside))
             page.free(node)
 
     # --- pages ---
@@ -219,30 +243,37 @@ class Batch:
     def _open(self, number: int) -> Page:
         return Page(number, self.puts.get(number) or self._read(self._base | number))
 
-    def _new_number(self) -> int:
-        self.next_page += 1
-        return self.next_page - 1
+    def _new_number(self, page: Page) -> int:
+        leaves, uppers = self.next_pages
+        self.next_pages = (leaves, uppers + 1) if page.has_children else (leaves + 1, uppers)
+        return uppers if page.has_children else leaves
 
     def _forget(self, number: int) -> None:
         self.puts.pop(number, None)
+        self.reshaped.pop(number, None)
         self.deletes[number] = None
 
-    def _close_page(self, slot: int) -> None:
-        """Leave the page for its parent, where ``slot`` refers to it."""
+    def _close_page(self, at: int) -> None:
+        """Leave the page for its parent, where the slot ``at`` refers to it."""
         page, parent = self._page, self._parents.pop()
         self._page = parent
         if not page.is_changed:
             return
         if page.is_packed:
-            self._store(page, parent, slot)
+            self.puts[page.number] = page.encode()
+            parent.hashes[at : at + HASH_BYTES] = page.hashes[:HASH_BYTES]
+            parent.is_changed = True
             return
         page.fill_holes()
         count = page.entries_count
-        if 2 <= count <= self._entries_max:
-            self._store(page, parent, slot)
+        if count > 1 and fits(page, self._entries_max):
+            self._put(page)
+            parent.hashes[at : at + HASH_BYTES] = page.hashes[:HASH_BYTES]
+            parent.is_changed = True
             return
         self._forget(page.number)
         parent.is_changed = True
+        slot = slot_of(at)
         if count == 0:
             self._remove(slot)
             return
@@ -250,19 +281,19 @@ class Batch:
         parent.free(parent.references[slot])
         copy_subtree(page, 0, parent, slot, self._cut(page))
 
-    def _store(self, page: Page, parent: Page, slot: int) -> None:
-        """Keep a closed page's stored form, and its top's hash where its parent refers to it."""
+    def _put(self, page: Page) -> None:
+        """Keep a page's stored form."""
         self.puts[page.number] = page.encode()
-        parent.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = page.hashes[:HASH_BYTES]
-        parent.is_changed = True
+        if not page.is_packed:
+            self.reshaped[page.number] = None
 
     def _cut(self, page: Page) -> dict[int, int]:
         """Store the page's subtrees that fit a page as pages; return their numbers by slot."""
         numbers = {}
-        if page.entries_count > self._entries_max:
+        if not fits(page, self._entries_max):
             for slot, part in cut(page, self._entries_max):
-                part.number = numbers[slot] = self._new_number()
-                self.puts[part.number] = part.encode()
+                part.number = numbers[slot] = self._new_number(part)
+                self._put(part)
         return numbers
 
     def _close_root(self) -> bytes:
@@ -280,11 +311,12 @@ class Batch:
                     raise InvariantViolated(f"tree page {number} is damaged; run comity audit")
                 page.number, page.is_changed = ROOT_NUMBER, True
                 self._forget(number)
-            elif page.entries_count > self._entries_max:
+                self.reshaped[ROOT_NUMBER] = None
+            elif not fits(page, self._entries_max):
                 upper = Page.empty(ROOT_NUMBER)
                 copy_subtree(page, 0, upper, 0, self._cut(page))
                 page = upper
             else:
-                self.puts[ROOT_NUMBER] = page.encode()
+                self._put(page)
                 break
         return EMPTY_ROOT if page.references[0] == NO_ENTRY else page.slot_hash(0)

@@ -66,9 +66,9 @@ def check(tree: Tree, rows: Iterable[Row]) -> TreeFault | None:
                 return TreeFault(child.number, last, "the page's hash is not what its parent has")
             work.append((child, 0, above, False))
         elif is_left_done:
-            parting = page.bits[reference >> 1]
+            parting = page.bit(reference)
         else:
-            bit = page.bits[reference >> 1]
+            bit = page.bit(reference)
             if bit <= above or page.hash_node(reference) != page.slot_hash(slot):
                 return TreeFault(page.number, last, "the hash or bit of a node is wrong")
             work += (

@@ -35,7 +35,7 @@ class _Subtree:
     def bit(self) -> int:
         """The node's bit; beyond all bits for a leaf."""
         reference = self.page.references[self.slot]
-        return TREE_DEPTH_MAX if reference < 0 else self.page.bits[reference >> 1]
+        return TREE_DEPTH_MAX if reference < 0 else self.page.bit(reference)
 
     def sides(self) -> tuple["_Subtree", "_Subtree"]:
         node = self.page.references[self.slot]

@@ -2,17 +2,20 @@
 
 A page has *entries* (leaves, and child pages) and, between them, the inner nodes that part them.
 *Slot* 0 holds the page's top; node ``r``, always even, has its left side in slot r + 1 and its
-right side in slot r + 2. So a hash is found by its slot, and node ``r`` hashes 64 bytes that lie
-side by side. For each slot there is
+right side in slot r + 2. For each slot there is
 
 - a *reference* to what stands there: a node (even), a child page (odd, 2 x its place + 1) or a
   leaf (negative and odd, -2 x its place - 1);
 - 32 bytes: hash of a node or of a child page's top, and for a leaf the *row* hash, so that proofs
   can show it; the leaf's own hash is made when it is needed.
 
-Stored form: hashes, references (1 byte each), bits of the nodes (2 bytes each, little-endian),
-numbers of child pages (5 bytes each), places where leaf records begin and end (2 bytes each), leaf
-records, count of children, count of leaves. A leaf record is what its hash begins with.
+The 32 bytes of slot 0 come first. Then comes, for each node, what its hash is made of, side by side:
+its head (tag and bit, 3 bytes) and the 32 bytes of its two sides; so where no side is a leaf, a node
+is hashed as it lies there.
+
+Stored form: slot 0 and nodes, references (1 byte each), numbers of child pages (5 bytes each), places
+where leaf records begin and end (2 bytes each), leaf records, count of children, count of leaves. A
+leaf record is what its hash begins with.
 
 Invariant: the form of pages is not hashed. It may change without a fork.
 """
@@ -30,8 +33,17 @@ from comity.limits import ENCODED_KEY_BYTES_MAX, TREE_DEPTH_MAX, TREE_PAGE_ENTRI
 
 NUMBER_BYTES = 5  # a page's number in its parent
 NO_ENTRY = ~(1 << 62)  # reference in slot 0 of a page without entries
-_HEAD_BYTES = len(LEAF_HEADS[0])
+HEAD_BYTES = len(NODE_HEADS[0])  # of a node, and of a leaf
+NODE_BYTES = HEAD_BYTES + 2 * HASH_BYTES
+NODES_AT = HASH_BYTES  # after slot 0
+LEFT_AT = NODES_AT + HEAD_BYTES  # 32 bytes of the left side of node 0
+RIGHT_AT = LEFT_AT + HASH_BYTES
+LEAF_ENTRY_BYTES = (
+    NODE_BYTES + 4
+)  # of a page for a leaf, its record apart: node, two references, place
+CHILD_ENTRY_BYTES = NODE_BYTES + 2 + NUMBER_BYTES
 _unpack_ends = Struct("<HH").unpack_from  # where a leaf's record begins and ends
+_NO_HASH = "tree page {}: a row hash has not 32 bytes"
 _IS_BIG_ENDIAN = sys.byteorder == "big"
 
 if 2 * TREE_PAGE_ENTRIES_MAX - 1 > 127:
@@ -42,34 +54,30 @@ class Page:
     """A page that is read or changed.
 
     Attributes:
-        hashes: 32 bytes for each slot; what may follow them is not used.
+        hashes: slot 0 and nodes; what may follow them is not used.
         references: what stands in each slot.
-        bits: bit of node ``r`` at ``r >> 1``.
         is_changed: whether it must be written.
         is_packed: whether its shape is still the stored one.
 
     """
 
     __slots__ = (
-        *("number", "hashes", "references", "bits", "is_changed", "is_packed"),
+        *("number", "hashes", "references", "is_changed", "is_packed"),
         *("_blob", "_children_at", "_ends_at", "_records_at"),
         *("_children", "_ends", "_records", "_free"),
     )
 
     references: MutableSequence[int]
-    bits: MutableSequence[int]
 
     def __init__(self, number: int, blob: bytes) -> None:
         """Open a stored page. Cost: a few copies."""
         leaves, children = blob[-1], blob[-2]
-        slots = 2 * (leaves + children) - 1
-        references_at = HASH_BYTES * slots
-        bits_at = references_at + slots
-        children_at = bits_at + slots - 1
+        nodes = leaves + children - 1
+        references_at = NODES_AT + NODE_BYTES * nodes
+        children_at = references_at + 2 * nodes + 1
         self.number = number
         self.hashes = bytearray(blob)
-        self.references = array("b", blob[references_at:bits_at])
-        self.bits = _to_shorts(blob[bits_at:children_at])
+        self.references = array("b", blob[references_at:children_at])
         self.is_changed = False
         self.is_packed = True
         self._blob = blob
@@ -83,7 +91,7 @@ class Page:
         page = cls.__new__(cls)
         page.number = number
         page.hashes = bytearray(HASH_BYTES)
-        page.references, page.bits = [NO_ENTRY], []
+        page.references = [NO_ENTRY]
         page.is_changed = True
         page.is_packed = False
         page._children, page._ends, page._records = bytearray(), [0], bytearray()
@@ -96,13 +104,19 @@ class Page:
         Cost: 30 us for a full page. Hashes are not checked.
         """
         leaves, children = self._blob[-1], self._blob[-2]
-        bits, references = self.bits, self.references
-        if not 1 <= leaves + children <= TREE_PAGE_ENTRIES_MAX or (children and not bits):
+        references, nodes = self.references, leaves + children - 1
+        if not 1 <= leaves + children <= TREE_PAGE_ENTRIES_MAX or (children and not nodes):
             return False
         leaf_references = range(1 - 2 * leaves, 0, 2)
-        node_references = range(0, 2 * len(bits), 2)
+        node_references = range(0, 2 * nodes, 2)
         expected = (*leaf_references, *node_references, *range(1, 2 * children, 2))
-        if sorted(references) != sorted(expected) or max(bits, default=0) >= TREE_DEPTH_MAX:
+        if sorted(references) != sorted(expected):
+            return False
+        bits = [self.bit(node) for node in node_references]
+        heads = [
+            self.hashes[self._at(node) : self._at(node) + HEAD_BYTES] for node in node_references
+        ]
+        if max(bits, default=0) >= TREE_DEPTH_MAX or heads != [NODE_HEADS[bit] for bit in bits]:
             return False
         for slot in range(1, len(references)):
             reference = references[slot]
@@ -116,7 +130,7 @@ class Page:
         if not is_whole or self._blob[self._ends_at : self._ends_at + 2] != b"\0\0":
             return False
         records = [self.record(reference) for reference in reversed(leaf_references)]
-        sizes = [len(record) - _HEAD_BYTES for record in records]
+        sizes = [len(record) - HEAD_BYTES for record in records]
         return b"".join(records) == self._blob[self._records_at : -2] and all(
             0 <= size <= ENCODED_KEY_BYTES_MAX and record.startswith(LEAF_HEADS[size])
             for size, record in zip(sizes, records, strict=True)
@@ -126,14 +140,32 @@ class Page:
         """Tell whether this page's top parts keys at a later bit than the node of ``page`` that has ``reference``."""
         slot = page.references.index(reference)
         top = self.references[0]
-        return bool(top & 1) or self.bits[top >> 1] > page.bits[slot - 1 >> 1]
+        return bool(top & 1) or self.bit(top) > page.bit(slot - 1 & ~1)
 
     @property
     def entries_count(self) -> int:
         """Count of leaves and child pages."""
         if self.references[0] == NO_ENTRY:
             return 0
-        return len(self.bits) + 1
+        return len(self.references) // 2 + 1
+
+    @property
+    def has_children(self) -> bool:
+        """Tell whether a page that is not stored yet has child pages."""
+        return bool(self._children)
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of the stored form."""
+        if self.is_packed:
+            return len(self._blob)
+        ends = 2 * len(self._ends) + len(self._records) + 2
+        return len(self.hashes) + len(self.references) + len(self._children) + ends
+
+    def bit(self, node: int) -> int:
+        """Return the first bit in which the two sides of a node differ."""
+        at = self._at(node)
+        return self.hashes[at + 1] << 8 | self.hashes[at + 2]
 
     def record(self, reference: int) -> bytes:
         """Return the record of a leaf: tag, length of key, key."""
@@ -145,7 +177,7 @@ class Page:
 
     def key(self, reference: int) -> bytes:
         """Return the key of a leaf."""
-        return self.record(reference)[_HEAD_BYTES:]
+        return self.record(reference)[HEAD_BYTES:]
 
     def child(self, reference: int) -> int:
         """Return the number of a child page."""
@@ -163,12 +195,17 @@ class Page:
 
     def row_hash(self, slot: int) -> bytes:
         """Return the row hash of the leaf in ``slot``."""
-        return bytes(self.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)])
+        at = slot_at(slot)
+        return bytes(self.hashes[at : at + HASH_BYTES])
 
     def hash_node(self, node: int) -> bytes:
         """Return the hash of node ``node`` from what its two slots hold."""
-        head = NODE_HEADS[self.bits[node >> 1]]
+        head = NODE_HEADS[self.bit(node)]
         return sha256(head + self.slot_hash(node + 1) + self.slot_hash(node + 2)).digest()
+
+    @staticmethod
+    def _at(node: int) -> int:
+        return NODES_AT + NODE_BYTES * (node >> 1)
 
     # --- changes of shape; the caller rehashes the nodes above ---
 
@@ -182,8 +219,8 @@ class Page:
         self._ends = _to_shorts(blob[ends_at:records_at]).tolist()
         self._records = bytearray(blob[records_at:-2])
         self._free: list[int] = []
-        del self.hashes[HASH_BYTES * len(self.references) :]
-        self.references, self.bits = list(self.references), list(self.bits)
+        del self.hashes[self._at(len(self.references) - 1) :]
+        self.references = list(self.references)
 
     def add_leaf(self, record: bytes) -> int:
         """Keep a leaf's record; return the reference to it."""
@@ -198,16 +235,17 @@ class Page:
 
     def add_node(self, bit: int, sides: bytes | bytearray) -> int:
         """Add an inner node with the hashes of its two slots; return the reference to it."""
-        node = 2 * len(self.bits)
-        self.bits.append(bit)
+        node = len(self.references) - 1
         self.references.extend((NO_ENTRY, NO_ENTRY))
+        self.hashes += NODE_HEADS[bit]
         self.hashes += sides
         return node
 
     def put(self, slot: int, reference: int, value: bytes | bytearray) -> None:
         """Put an entry or node into ``slot`` with its 32 bytes."""
         self.references[slot] = reference
-        self.hashes[HASH_BYTES * slot : HASH_BYTES * (slot + 1)] = value
+        at = slot_at(slot)
+        self.hashes[at : at + HASH_BYTES] = value
 
     def free(self, reference: int) -> None:
         """Note that a leaf, child or node stands nowhere any more."""
@@ -227,7 +265,7 @@ class Page:
                 last = 2 * (len(self._children) // NUMBER_BYTES) - 1
                 self._drop_child(NUMBER_BYTES * (reference >> 1))
             else:
-                last = 2 * len(self.bits) - 2
+                last = len(self.references) - 3
                 self._drop_node(reference)
             if last != reference:
                 self.references[self.references.index(last)] = reference
@@ -251,13 +289,11 @@ class Page:
         del self._children[-NUMBER_BYTES:]
 
     def _drop_node(self, node: int) -> None:
-        references, start = self.references, HASH_BYTES * (node + 1)
-        self.bits[node >> 1] = self.bits[-1]
+        references, at = self.references, self._at(node)
         references[node + 1 : node + 3] = references[-2:]
-        self.hashes[start : start + 2 * HASH_BYTES] = self.hashes[-2 * HASH_BYTES :]
-        self.bits.pop()
+        self.hashes[at : at + NODE_BYTES] = self.hashes[-NODE_BYTES:]
         del references[-2:]
-        del self.hashes[-2 * HASH_BYTES :]
+        del self.hashes[-NODE_BYTES:]
 
     def encode(self) -> bytes:
         """Return the stored form.
@@ -267,24 +303,39 @@ class Page:
                 put that has not 32 bytes.
 
         """
-        size = len(self._blob) if self.is_packed else HASH_BYTES * len(self.references)
-        if len(self.hashes) != size:
-            raise InvariantViolated(f"tree page {self.number}: a row hash has not 32 bytes")
         if self.is_packed:
+            if len(self.hashes) != len(self._blob):
+                raise InvariantViolated(_NO_HASH.format(self.number))
             return bytes(self.hashes)
+        if len(self.hashes) != self._at(len(self.references) - 1):
+            raise InvariantViolated(_NO_HASH.format(self.number))
         if not 1 <= self.entries_count <= TREE_PAGE_ENTRIES_MAX:
             raise InvariantViolated(f"tree page {self.number} has {self.entries_count} entries")
         return b"".join(
             (
                 self.hashes,
                 array("b", self.references).tobytes(),
-                _from_shorts(array("H", self.bits)),
                 self._children,
                 _from_shorts(array("H", self._ends)),
                 self._records,
                 bytes((len(self._children) // NUMBER_BYTES, len(self._ends) - 1)),
             )
         )
+
+
+def slot_at(slot: int) -> int:
+    """Return where the 32 bytes of a slot begin."""
+    if not slot:
+        return 0
+    return (LEFT_AT if slot & 1 else RIGHT_AT) + NODE_BYTES * (slot - 1 >> 1)
+
+
+def slot_of(at: int) -> int:
+    """Return the slot whose 32 bytes begin at ``at``."""
+    if not at:
+        return 0
+    node, side = divmod(at - LEFT_AT, NODE_BYTES)
+    return 2 * node + (2 if side else 1)
 
 
 def _to_shorts(data: bytes) -> "array[int]":

@@ -3,7 +3,7 @@
 Invariant: a source shows the pages of the last committed block only; pages reach it by ``adopt``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -23,6 +23,22 @@ _UPSERT = (
     "ON CONFLICT(id) DO UPDATE SET page = excluded.page"
 )
 _DELETE = "DELETE FROM comity_tree WHERE id = ?"
+
+
+class Changes(Protocol):
+    """What an update makes of a tree's pages, by id."""
+
+    @property
+    def puts(self) -> Mapping[int, bytes]:
+        """Stored form of each page that is new or changed, in the order to write them."""
+
+    @property
+    def reshaped(self) -> Collection[int]:
+        """Ids of those that are new, or may have another length than before."""
+
+    @property
+    def deletes(self) -> Iterable[int]:
+        """Ids of pages that are gone."""
 
 
 class PageSource(Protocol):
@@ -151,7 +167,34 @@ def _missing(error: Exception) -> InvariantViolated:
     return InvariantViolated(f"a tree page is missing ({error}); run comity repair")
 
 
-def write(connection: apsw.Connection, puts: Mapping[int, bytes], deletes: Iterable[int]) -> None:
-    """Store what an update changed; call it inside the block's transaction."""
-    connection.executemany(_DELETE, [(page_id,) for page_id in deletes])
-    connection.executemany(_UPSERT, puts.items())
+def write(connection: apsw.Connection, update: Changes) -> None:
+    """Store what an update changed; call it inside the block's transaction.
+
+    A page that keeps its length is written where it lies, which SQLite does in half the time of an UPSERT.
+
+    Raises:
+        InvariantViolated: a page is missing, or was damaged meanwhile.
+
+    """
+    connection.executemany(_DELETE, [(page_id,) for page_id in update.deletes])
+    puts, reshaped = update.puts, update.reshaped
+    connection.executemany(
+        _UPSERT, [(page_id, puts[page_id]) for page_id in puts if page_id in reshaped]
+    )
+    blob: apsw.Blob | None = None
+    try:
+        for page_id, page in puts.items():
+            if page_id in reshaped:
+                continue
+            if blob is None:
+                blob = connection.blob_open("main", "comity_tree", "page", page_id, True)
+            else:
+                blob.reopen(page_id)
+            if blob.length() != len(page):
+                raise InvariantViolated(f"tree page {page_id} changed its length; run comity audit")
+            blob.write(page)
+    except apsw.SQLError as error:  # "no such rowid"
+        raise _missing(error) from error
+    finally:
+        if blob is not None:
+            blob.close(True)

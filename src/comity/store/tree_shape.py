@@ -6,7 +6,22 @@ Invariant: a copy keeps every bit, hash and leaf of what it copies; only their p
 from collections.abc import Iterator, Mapping
 
 from comity.crypto.hashing import HASH_BYTES
-from comity.store.tree_page import NO_ENTRY, Page
+from comity.limits import TREE_PAGE_BYTES_MAX
+from comity.store.tree_page import (
+    CHILD_ENTRY_BYTES,
+    LEAF_ENTRY_BYTES,
+    NO_ENTRY,
+    NODE_BYTES,
+    Page,
+    slot_at,
+)
+
+_NO_ENTRIES_BYTES = Page.empty(0).size_bytes - (NODE_BYTES + 2)  # of a page, beside its entries
+
+
+def fits(page: Page, entries_max: int) -> bool:
+    """Tell whether a page may be stored as it is."""
+    return page.entries_count <= entries_max and page.size_bytes <= TREE_PAGE_BYTES_MAX
 
 
 def copy_subtree(
@@ -18,8 +33,8 @@ def copy_subtree(
         pages: source slots whose subtrees are pages of their own now, with the pages' numbers.
 
     """
-    references, bits, hashes = source.references, source.bits, source.hashes
-    start = HASH_BYTES * source_slot
+    references, hashes = source.references, source.hashes
+    start = slot_at(source_slot)
     target.put(target_slot, NO_ENTRY, hashes[start : start + HASH_BYTES])
     work = [(source_slot, target_slot)]
     while work:
@@ -32,20 +47,21 @@ def copy_subtree(
         elif reference & 1:
             copy = target.add_child(source.child(reference))
         else:
-            start = HASH_BYTES * (reference + 1)
-            copy = target.add_node(bits[reference >> 1], hashes[start : start + 2 * HASH_BYTES])
+            start = slot_at(reference + 1)
+            sides = hashes[start : start + 2 * HASH_BYTES]
+            copy = target.add_node(source.bit(reference), sides)
             work.append((reference + 2, copy + 2))
             work.append((reference + 1, copy + 1))
         target.references[target_slot] = copy
 
 
 def cut(page: Page, entries_max: int) -> Iterator[tuple[int, Page]]:
-    """Yield the largest subtrees of 2 to ``entries_max`` entries, each as a page, by slot."""
-    counts = _entries_by_slot(page)
+    """Yield the largest subtrees of 2 or more entries that fit a page, each as a page, by slot."""
+    counts, sizes = _measure(page)
     work = [0]
     while work:
         slot = work.pop()
-        if counts[slot] > entries_max:
+        if counts[slot] > entries_max or sizes[slot] + _NO_ENTRIES_BYTES > TREE_PAGE_BYTES_MAX:
             node = page.references[slot]
             work += (node + 2, node + 1)
         elif counts[slot] > 1:
@@ -54,16 +70,20 @@ def cut(page: Page, entries_max: int) -> Iterator[tuple[int, Page]]:
             yield slot, part
 
 
-def _entries_by_slot(page: Page) -> list[int]:
-    """Return how many entries stand at and below each slot."""
-    counts = [1] * len(page.references)
+def _measure(page: Page) -> tuple[list[int], list[int]]:
+    """Return how many entries stand at and below each slot, and how many bytes of a page they take."""
+    references = page.references
+    counts, sizes = [1] * len(references), [CHILD_ENTRY_BYTES] * len(references)
     order = [0]
     for slot in order:  # grows while it is walked: parents before children
-        reference = page.references[slot]
+        reference = references[slot]
         if not reference & 1:
             order += (reference + 1, reference + 2)
+        elif reference < 0:
+            sizes[slot] = LEAF_ENTRY_BYTES + len(page.record(reference))
     for slot in reversed(order):
-        node = page.references[slot]
+        node = references[slot]
         if not node & 1:
             counts[slot] = counts[node + 1] + counts[node + 2]
-    return counts
+            sizes[slot] = sizes[node + 1] + sizes[node + 2]
+    return counts, sizes

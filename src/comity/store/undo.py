@@ -116,7 +116,7 @@ def _undo_table(connection: apsw.Connection, height: int, record: _TableRecord) 
     changes: dict[bytes, bytes | None] = {encode_key(values): None for values in record.inserted}
     changes.update((table.codec.key(row), table.codec.row_hash(row)) for row in befores + deletes)
     update = Tree(SqlitePages(connection), number).update(changes)
-    tree_pages.write(connection, update.puts, update.deletes)
+    tree_pages.write(connection, update)
     rows = ((table.codec.key(row), table.codec.row_hash(row)) for row in table.scan())
     sealed = None if leaf is None else TableLeaf.decode(leaf).root
     if sealed != update.root or sealed != trie.root_of(rows):

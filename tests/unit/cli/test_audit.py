@@ -65,7 +65,7 @@ def test_whatever_table_is_emptied_is_named(people: Comity) -> None:
         ("DELETE FROM comity_schema WHERE name = 'people'", "comity_schema['people'], height 1 is missing"),
         ("DELETE FROM comity_table WHERE name = 'people'", "comity_table["),
         ("DELETE FROM comity_transaction WHERE height = 2", "block 2 has no entries"),
-        ("PRAGMA user_version = 9", "user_version of SQLite's header is 9, must be 1"),
+        ("PRAGMA user_version = 9", "user_version of SQLite's header is 9, must be 2"),
         ("PRAGMA application_id = 9", "application_id of SQLite's header is 9"),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ def edit_row(path: Path, world: World, statement: str, table: str) -> None:
     rows = {stored.codec.key(row): stored.codec.row_hash(row) for row in stored.scan()}
     connection.execute("DELETE FROM comity_tree WHERE id >> 40 = ?", (number,))
     tree = Tree(SqlitePages(connection), number).update(dict(rows))
-    tree_pages.write(connection, tree.puts, tree.deletes)
+    tree_pages.write(connection, tree)
     leaf = TableLeaf(store.leaf(table).schema_hash, trie.root_of(sorted(rows.items())), len(rows))
     data = leaf.encode()
     connection.execute("UPDATE comity_table SET leaf = ? WHERE name = ?", (data, table))

@@ -40,7 +40,7 @@ def run(path: Path, *statements: str) -> None:
 @pytest.mark.parametrize(
     ("statements", "words"),
     [
-        (["PRAGMA user_version = 7"], "user_version of SQLite's header is 7, must be 1"),
+        (["PRAGMA user_version = 7"], "user_version of SQLite's header is 7, must be 2"),
         (["PRAGMA application_id = 7"], "application_id of SQLite's header is 7"),
         (["PRAGMA auto_vacuum = 2", "PRAGMA journal_mode = DELETE", "VACUUM"], "auto_vacuum"),
     ],

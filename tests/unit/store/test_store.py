@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from comity.errors import ConfigError, InvariantViolated, Unavailable
-from comity.limits import FORMAT_NUMBER
+from comity.limits import FILE_FORMAT_NUMBER
 from comity.store.store import APPLICATION_ID, Store
 from tests.simulation.disk import Disk, Plan
 from tests.simulation.inspection import inspect
@@ -58,7 +58,7 @@ def test_any_sqlite_program_sees_whose_file_it_is(tmp_path: Path) -> None:
     store = world_of(tmp_path / "a.sqlite").store
     run = store.connection.execute
     assert run("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-    assert run("PRAGMA user_version").fetchone() == (FORMAT_NUMBER,)
+    assert run("PRAGMA user_version").fetchone() == (FILE_FORMAT_NUMBER,)
     assert run("PRAGMA journal_mode").fetchone() == ("wal",)
     assert run("PRAGMA synchronous").fetchone() == (2,)
     assert run("PRAGMA trusted_schema").fetchone() == (0,)
@@ -85,7 +85,7 @@ def test_a_file_of_another_format_is_told(tmp_path: Path) -> None:
     """A newer program's file is not guessed at."""
     world_of(tmp_path / "a.sqlite").store.close()
     connection = apsw.Connection(str(tmp_path / "a.sqlite"))
-    connection.execute(f"PRAGMA user_version = {FORMAT_NUMBER + 1}").fetchall()
+    connection.execute(f"PRAGMA user_version = {FILE_FORMAT_NUMBER + 1}").fetchall()
     connection.close()
     with pytest.raises(ConfigError, match="format"):
         Store.open(str(tmp_path / "a.sqlite"))

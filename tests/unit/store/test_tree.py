@@ -38,7 +38,7 @@ def some_rows(count: int, seed: int = 1) -> Rows:
 def commit(connection: apsw.Connection, tree: Tree, update: TreeUpdate) -> None:
     """Write and adopt an update as the machine does."""
     with connection:
-        tree_pages.write(connection, update.puts, update.deletes)
+        tree_pages.write(connection, update)
     tree.adopt(update)
 
 
