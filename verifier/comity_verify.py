@@ -1,9 +1,6 @@
-#!/usr/bin/env python3
-"""Verify a Comity bundle offline, without Comity: one file that needs cbor2 and cryptography alone.
+"""Verify a Comity bundle offline, without Comity, as docs/audit/bundles.md says: with cbor2 and cryptography alone.
 
-    python comity_verify.py FILE --genesis HASH|FILE [--checkpoint FILE]
-
-It shares no code with the ledger; docs/audit/bundles.md says what it does. Exit code: 0 valid, 2 usage, 3 not proved.
+Run comity_verify.py FILE --genesis HASH|FILE [--checkpoint FILE]. Exit code: 0 valid, 2 usage, 3 not proved.
 """
 
 import argparse
@@ -51,10 +48,9 @@ def decode(data, depth_max=16):
             need(kinds <= {str} or (kinds == {int} and min(item) >= 0), "CBOR: a map's keys")
             need(type(item) in TYPES and len(todo) < 2**21, "CBOR: a type, or too many items")
             todo += item.values() if type(item) is dict else item if type(item) is list else ()
-        is_same = dumps(value, canonical=True) == data
+        need(dumps(value, canonical=True) == data, "CBOR: not in its deterministic form")
     except (CBORError, ValueError, TypeError) as error:  # so ends object(tag)
         raise Invalid("CBOR: not one value") from error
-    need(is_same, "CBOR: not in its deterministic form")
     return value
 
 
@@ -97,7 +93,7 @@ def head_of(key, bits):
 
 def check_tree(root, low, high, items, leaves):
     """Check that a state tree, shown in pre-order, has just these ``leaves`` from low to high."""
-    waiting, shown, stack, after = list(leaves), [], [], None
+    waiting, shown, stack, after = list(leaves), [], [], b"\xff" * (KEY_MAX + 1)
     for item in reversed(items):  # stack: hash, a key below or None, what a bit above is below
         if type(item) is int:  # the bit in which the sides of a node differ
             need(len(stack) > 1, "tree: a side is missing")
@@ -119,13 +115,12 @@ def check_tree(root, low, high, items, leaves):
         else:  # a leaf beside the range, or null for the next of ``leaves``
             need(item is not None or waiting, "tree: more rows than the claim has")
             key, row_hash = waiting.pop() if item is None else of(item, bytes, 32)
-            need(after is None or key < after, "tree: leaves out of order")
-            need(len(key) <= KEY_MAX, "tree: a key is too long")
+            need(key < after and len(key) <= KEY_MAX, "tree: leaves out of order or too long")
             leaf = h(b"\x10", len(key).to_bytes(2, "big"), key, row_hash)
             stack.append((leaf, key, 8 * len(key)))
             shown += [(key, row_hash)] * (low <= key <= high)
             after = key
-    is_tree = len(stack) == 1 and stack[0][0] == root and after is not None
+    is_tree = len(stack) == 1 and stack[0][0] == root and stack[0][1] is not None
     need(is_tree if items else root == h(b"\x12"), "tree: another root")
     need(low <= high and shown[::-1] == leaves, "tree: other rows than the claim's")
 
@@ -223,13 +218,12 @@ class Genesis:
             codes = [head[3], *(code for _, code in lines)]
             root, *signatures = [b64decode(code, validate=True) for code in codes]
         except ValueError as error:
-            raise Invalid("checkpoint: not a signed note") from error
+            raise Invalid("checkpoint: no note") from error
         is_same = [b64encode(raw).decode() for raw in (root, *signatures)] == codes
-        is_small = len(data) <= NOTE_MAX and int(head[2]) <= INT64_MAX
-        need(is_same and is_small, "checkpoint: not a signed note")
+        need(is_same and len(data) <= NOTE_MAX and int(head[2]) <= INT64_MAX, "checkpoint: no note")
         text, count = data[: data.rindex(b"\n\n") + 1], 0
         for (name, _), raw in zip(lines, signatures, strict=True):
-            need(len(name.encode()) < 256 and len(raw) > 4, "checkpoint: not a signed note")
+            need(len(name.encode()) < 256 and len(raw) > 4, "checkpoint: no note")
             if (name, raw[:4]) == (self.origin, h(name.encode(), b"\n\x01", self.key)[:4]):
                 check_signed(self.key, text, raw[4:])
                 count += 1
@@ -279,8 +273,7 @@ class Table:
         position, owner = *of(row[:1], int), *(of(row[1:2], 20) if self.owned else [None])
         values = row[self.start :] + [None] * (width - len(row))
         key = [values[ordinal] for ordinal in self.key]
-        pairs = zip(self.columns, values, strict=True)
-        shown = [[it[0], it[1], it[6], value] for it, value in pairs if not it[3]]
+        shown = [[c[0], c[1], c[6], values[at]] for at, c in enumerate(self.columns) if not c[3]]
         said = {"key": key, "columns": shown, "owner": owner, "position": position}
         return self.encode(key), said
 
@@ -373,6 +366,14 @@ def verify(data, genesis_hash=None, note=None):
     return said | {"anchors": [name for name, value in known.items() if value is not None]}
 
 
+def read(path, size_max):
+    """Return what a file holds, at most a byte more than it may; a pipe or device is no file."""
+    if not path.is_file():
+        raise OSError(f"{path}: there is no such file, or it is not a regular one")
+    with path.open("rb") as file:
+        return file.read(size_max + 1)
+
+
 def main():
     """Print the verdict."""
     parser = argparse.ArgumentParser(description="Verify a Comity bundle offline.")
@@ -381,12 +382,11 @@ def main():
     parser.add_argument("--checkpoint", type=Path, help="one that you hold")
     given = parser.parse_args()
     try:
-        genesis, note = given.genesis, given.checkpoint and given.checkpoint.read_bytes()
+        genesis, note = given.genesis, given.checkpoint and read(given.checkpoint, NOTE_MAX)
         if genesis is not None:
             is_hash = re.fullmatch("[0-9a-f]{64}", genesis)
-            genesis = bytes.fromhex(genesis) if is_hash else h(Path(genesis).read_bytes())
-        with given.file.open("rb") as file:
-            said = verify(file.read(BUNDLE_MAX + 1), genesis, note)
+            genesis = bytes.fromhex(genesis) if is_hash else h(read(Path(genesis), BUNDLE_MAX))
+        said = verify(read(given.file, BUNDLE_MAX), genesis, note)
     except (OSError, Invalid) as error:
         sys.stderr.write(f"invalid: {error}\n")
         return 2 if isinstance(error, OSError) else 3

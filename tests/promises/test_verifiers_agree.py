@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -307,6 +308,31 @@ def test_its_command_line(
     assert comity_verify.main() == code
     said = capsys.readouterr()
     assert (said.out or said.err).startswith(beginning)
+
+
+@pytest.mark.parametrize("option", ["", "--genesis", "--checkpoint"])
+def test_it_reads_files_alone_and_within_a_bound(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe that nobody writes to ends it at once, a device and a folder too; of a huge file it reads a part."""
+    huge, pipe = tmp_path / "huge", tmp_path / "pipe"
+    with huge.open("wb") as file:
+        file.truncate(1 << 40)
+    os.mkfifo(pipe)
+    good = str(FOLDER / "row.cbor")
+    for path, code, words in (
+        (pipe, 2, "not a regular one"),
+        (Path("/dev/zero"), 2, "not a regular one"),
+        (tmp_path, 2, "not a regular one"),
+        (tmp_path / "absent", 2, "no such file"),
+        (huge, 3, ""),
+    ):
+        given = [good, option, str(path)] if option else [str(path)]
+        monkeypatch.setattr(sys, "argv", ["comity_verify.py", *given])
+        assert comity_verify.main() == code
+        said = capsys.readouterr().err
+        assert said.startswith("invalid: ")
+        assert words in said
 
 
 @pytest.mark.slow
