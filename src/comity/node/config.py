@@ -116,18 +116,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             description="Their bytes together.",
         ),
     ] = limits.IN_FLIGHT_BYTES
-    query_processes: Annotated[
-        int,
-        Meta(ge=1, le=limits.QUERY_PROCESSES_MAX, description="Processes that answer queries."),
-    ] = limits.QUERY_PROCESSES
-    queries_waiting_max: Annotated[
+    read_processes_quick: Annotated[
         int,
         Meta(
-            ge=0,
-            le=limits.QUERIES_WAITING_MAX,
-            description="Queries that wait for such a process; beyond, the node answers: busy, retry later.",
+            ge=1,
+            le=limits.READ_PROCESSES_MAX,
+            description="Processes that answer rows, pages, blocks and the log.",
         ),
-    ] = limits.QUERIES_WAITING
+    ] = limits.READ_PROCESSES_QUICK
+    read_processes_slow: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=limits.READ_PROCESSES_MAX,
+            description="Processes that answer SQL, views, differences and proofs.",
+        ),
+    ] = limits.READ_PROCESSES_SLOW
     query_time_ms: Annotated[
         int, Meta(ge=1, le=limits.WAIT_MS_MAX, description="Time of one query.")
     ] = limits.QUERY_TIME_MS

@@ -4,6 +4,7 @@ import re
 import threading
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from comity.limits import METRIC_SERIES_MAX
 from comity.node.metrics import COUNTERS, GAUGES, HISTOGRAMS, PROCESS, Metrics
@@ -120,3 +121,27 @@ def test_every_metric_has_help_and_type_once() -> None:
     assert helped == typed
     assert len(set(helped)) == len(helped)
     assert {*COUNTERS, *GAUGES, *HISTOGRAMS, *PROCESS} < set(helped)
+
+
+def test_the_parser_of_prometheus_reads_the_same() -> None:
+    """Prometheus' own parser finds each metric with its kind, meaning and values, hostile labels among them."""
+    metrics = Metrics({"ledger": 'a"b\\c\nd,e}'})
+    for name in GAUGES:
+        metrics.gauge(name, lambda: 1.5)
+    metrics.count("comity_http_requests_total", "GET", "/v1/tables/{table}", "200", by=3)
+    metrics.observe("comity_commit_seconds", 0.004)
+    families = {each.name: each for each in text_string_to_metric_families(metrics.render())}
+    declared = COUNTERS | GAUGES | HISTOGRAMS | PROCESS
+    for name, one in declared.items():
+        family = families[name.removesuffix("_total")]
+        assert family.documentation == one.meaning
+        kind = (
+            "histogram" if name in HISTOGRAMS else "counter" if name.endswith("_total") else "gauge"
+        )
+        assert family.type == kind
+    assert len(families) == len(declared) + 1
+    (info,) = families["comity_info"].samples
+    assert info.labels == {"ledger": 'a"b\\c\nd,e}'}
+    (asked,) = families["comity_http_requests"].samples
+    assert asked.labels == {"method": "GET", "route": "/v1/tables/{table}", "status": "200"}
+    assert asked.value == 3
