@@ -144,7 +144,7 @@ def add(name: str, scope: str) -> None:
         done = ledger.call(
             "members.add_key", public_key=info.public_key, scope=scope, proof=new_key.sign(message)
         )
-        session.done(f"+ key {name} ({scope})  block {done.height}", {"height": done.height})
+        session.settled(f"+ key {name} ({scope})", done)
 
 
 @key.command(cls=Command, writes=True, examples="comity key remove ana-phone --as ana")
@@ -156,7 +156,7 @@ def remove(name: str) -> None:
     public_key = known.get(name) or public_key_from(name)
     with session.ledger() as ledger:
         done = ledger.call("members.remove_key", public_key=public_key)
-        session.done(f"- key {name}  block {done.height}", {"height": done.height})
+        session.settled(f"- key {name}", done)
 
 
 def _tell(info: KeyInfo) -> None:

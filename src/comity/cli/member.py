@@ -97,7 +97,10 @@ def invite(role: str | None, uses: int, expires: str) -> None:
             **({} if role is None else {"role": role}),
         )
         word = made.to_text()
-        session.done(word, {"invitation": word, "height": done.height})
+        session.done(
+            word,
+            {"invitation": word, "height": done.height, "transaction": done.identifier.hex()},
+        )
         session.out.words(
             f"note  {uses} {'use' if uses == 1 else 'uses'}, until {shown_time(until_ns)}; whoever"
             f" has it can join{f' as {role}' if role else ''}: comity member join {word} --name NAME"
@@ -286,7 +289,4 @@ def _text(value: Any) -> str:
 
 
 def _tell(words: str, done: Done) -> None:
-    current().done(
-        f"{words}  block {done.height}  transaction {done.identifier.hex()[:12]}",
-        {"height": done.height, "transaction": done.identifier.hex()},
-    )
+    current().settled(words, done)

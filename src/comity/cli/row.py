@@ -21,7 +21,7 @@ from comity.client.files.row_file import naming, open_rows
 from comity.client.files.texts import counted
 from comity.client.files.typed_rows import TypedRows
 from comity.client.files.values import from_text, to_json, to_text
-from comity.client.ledger import Done, Table
+from comity.client.ledger import Table
 from comity.client.refused import RowChanged
 from comity.client.row import Row
 from comity.errors import ConfigError, Malformed, QueryError
@@ -82,7 +82,11 @@ def add(table_name: str, values: tuple[str, ...], file: Path | None) -> None:
         done = ledger.call("tables.add", table=table_name, rows=rows, columns=columns)
         numbers = ", ".join(str(number) for number in done.result or ())
         named = f", numbered {numbers}" if numbers else ""
-        _done(session, f"+ {counted(len(rows), 'row')} of {table_name}{named}", done)
+        session.settled(
+            f"+ {counted(len(rows), 'row')} of {table_name}{named}",
+            done,
+            result=done.result,
+        )
 
 
 @row.command(
@@ -118,7 +122,7 @@ def set_(table_name: str, words: tuple[str, ...], if_match: str | None) -> None:
         except RowChanged as error:
             _show_both(found.schema, error)
             raise
-        _done(session, f"~ {_where(found, key)}", done)
+        session.settled(f"~ {_where(found, key)}", done)
 
 
 @row.command(cls=Command, writes=True, examples="comity row rm suppliers MMM")
@@ -139,7 +143,7 @@ def rm(table_name: str, key: tuple[str, ...], if_match: str | None) -> None:
         except RowChanged as error:
             _show_both(found.schema, error)
             raise
-        _done(session, f"- {_where(found, values)}", done)
+        session.settled(f"- {_where(found, values)}", done)
 
 
 def key_from(schema: TableSchema, words: Sequence[str]) -> tuple[ColumnValue, ...]:
@@ -264,16 +268,4 @@ def _show_both(schema: TableSchema, error: RowChanged) -> None:
             "etag": None if error.theirs is None else error.theirs.etag,
         },
         "" if error.theirs is None else f"--if-match {error.theirs.etag}, once you agree with it",
-    )
-
-
-def _done(session: Session, words: str, done: Done) -> None:
-    session.done(
-        f"{words}  block {done.height}  transaction {done.identifier.hex()[:12]}",
-        {
-            "transaction": done.identifier.hex(),
-            "height": done.height,
-            "position": done.position,
-            "result": done.result,
-        },
     )

@@ -18,7 +18,7 @@ from comity.errors import ConfigError
 
 if TYPE_CHECKING:
     from comity.client.keystore import KeyInfo, SigningKey
-    from comity.client.ledger import Ledger
+    from comity.client.ledger import Done, Ledger
     from comity.node.transport import LocalTransport
 
 NODE_VARIABLE = "COMITY_NODE"
@@ -90,6 +90,19 @@ class Session:
             self.out.words("nothing was written (--dry-run); the rules permit it as things are now")
             text, document = "", {"dry_run": True} | document
         self.out.data(text, document)
+
+    def settled(self, text: str, done: "Done", **more: Any) -> None:
+        """Tell what a transaction did, or would do, and where it stands."""
+        identifier = done.identifier.hex()
+        self.done(
+            f"{text}  block {done.height}  transaction {identifier[:12]}",
+            {
+                "transaction": identifier,
+                "height": done.height,
+                "position": done.position,
+                **more,
+            },
+        )
 
     def key_info(self) -> "KeyInfo":
         """Return the public half of the key that acts. Raises: ConfigError."""

@@ -11,6 +11,7 @@ from comity.cli.group import Command
 from comity.cli.session import current
 from comity.client.files.texts import counted
 from comity.errors import ConfigError
+from comity.limits import QUERY_SQL_BYTES_MAX
 from comity.query.answer import to_csv, to_json, to_table
 from comity.query.frames import Parameter, Parameters
 
@@ -48,7 +49,7 @@ def sql(
 ) -> None:
     """Ask QUERY (- reads it from standard input) and write the answer."""
     session = current()
-    text = sys.stdin.read() if query == "-" else query
+    text = sys.stdin.read(QUERY_SQL_BYTES_MAX + 1) if query == "-" else query
     answer = session.transport().sql(text, _parameters(parameters), at)
     if form == "json" or (form is None and session.is_json):
         click.echo(to_json(answer).decode())

@@ -183,7 +183,7 @@ def alter(name: str, file: Path | None, renames: tuple[str, ...], retired: tuple
         raise ConfigError(f"nothing to alter in {name}: give -f, --rename or --retire")
     with session.ledger() as ledger:
         done = ledger.call("tables.alter", table=name, **arguments)
-        session.done(f"~ table {name}  block {done.height}", {"height": done.height})
+        session.settled(f"~ table {name}", done)
 
 
 @table.command(cls=Command, writes=True, examples="comity table drop suppliers")
@@ -195,7 +195,7 @@ def drop(name: str) -> None:
         session.confirm(f"Drop table {name} for ever?")
     with session.ledger() as ledger:
         done = ledger.call("tables.drop", table=name)
-        session.done(f"- table {name}  block {done.height}", {"height": done.height})
+        session.settled(f"- table {name}", done)
 
 
 def _make(ledger: Ledger, declaration: TableDeclaration, *, is_numbered: bool) -> None:
@@ -206,10 +206,10 @@ def _make(ledger: Ledger, declaration: TableDeclaration, *, is_numbered: bool) -
         preset=declaration.preset,
         is_numbered=is_numbered,
     )
-    current().done(
-        f"+ table {schema.name}, key {', '.join(schema.key)}, rules {declaration.preset}"
-        f"  block {done.height}",
-        {"table": schema.name, "height": done.height},
+    current().settled(
+        f"+ table {schema.name}, key {', '.join(schema.key)}, rules {declaration.preset}",
+        done,
+        table=schema.name,
     )
 
 

@@ -141,3 +141,20 @@ def test_usage_errors_are_json_for_who_asked(empty: Comity) -> None:
         error = json.loads(empty(*words, "--json", code=2).err)["error"]
         assert (error["code"], error["exit"]) == ("usage", 2)
     assert "Usage:" in empty("sql", code=2).err
+
+
+def test_whatever_is_signed_tells_its_transaction(comity: Comity) -> None:
+    """Every command that writes gives height and transaction as JSON, so that they can be proved."""
+    comity.import_people()
+    comity("key", "new", "phone", "-q")
+    table = '[table.t]\nkey = ["a"]\npreset = "open"\n[table.t.columns]\na = { type = "text" }\n'
+    file = comity.write("t.toml", table)
+    for words in (
+        ["key", "add", "phone"], ["key", "remove", "phone"], ["member", "invite"],
+        ["table", "new", file, "-y"], ["table", "alter", "people", "--retire", "city"],
+        ["table", "drop", "t", "-y"], ["row", "set", "people", "bo", "age=1"],
+        ["member", "rename", "Anna"],
+    ):  # fmt: skip
+        said = comity(*words, "--as", "ana", "--json").json
+        assert said["height"] > 0
+        assert "valid" in comity.proved("--transaction", said["transaction"])
