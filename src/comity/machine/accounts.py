@@ -57,7 +57,7 @@ class MachineAccounts:
 
     def set_status(self, account: bytes, status: str) -> None:
         """Set ``active`` or ``suspended``. Raises: AccountNotFound, BadArgument."""
-        if status not in (ACTIVE, SUSPENDED):
+        if type(status) is not str or status not in (ACTIVE, SUSPENDED):
             raise BadArgument(argument="status", problem="active or suspended is needed")
         if self._account(account) is None:
             raise AccountNotFound(account=account)
@@ -70,7 +70,7 @@ class MachineAccounts:
         """Add a key. Raises: AccountNotFound, BadArgument, BadKey, KeyExists, TooManyKeys."""
         if self._account(account) is None:
             raise AccountNotFound(account=account)
-        if scope not in (SCOPE_OWNER, SCOPE_DAILY):
+        if type(scope) is not str or scope not in (SCOPE_OWNER, SCOPE_DAILY):
             raise BadArgument(argument="scope", problem="owner or daily is needed")
         self._account_of(key_type, public_key)
         if not self.verify_proof(public_key, account, proof):
@@ -133,8 +133,10 @@ class MachineAccounts:
         self._state.write(table, key, row)
 
     def _account_of(self, key_type: int, public_key: bytes) -> bytes:
-        if key_type != KEY_TYPE_ED25519:
+        if type(key_type) is not int or key_type != KEY_TYPE_ED25519:
             raise BadKey(problem="only Ed25519 keys (type 1) are known")
+        if type(public_key) is not bytes:
+            raise BadKey(problem="a key is bytes")
         try:
             return account_id(public_key)
         except Malformed:

@@ -190,6 +190,7 @@ class MachineTimers:
 
     def set(self, at_ns: int, action: str, arguments: Mapping[str, Any]) -> tuple[int, int]:
         """Run ``action`` once block time is past ``at_ns``. Raises: BadTimer, TooMuchWork."""
+        _check_type("the time of a timer", at_ns, int)
         found = self._app.actions.get(action)
         if found is None or not found.is_timer or not 0 <= at_ns <= INT64_MAX:
             raise BadTimer(action=action)
@@ -208,7 +209,9 @@ class MachineTimers:
         table, values = self._state.system(TIMER), (at_ns, sequence)
         key = encode_key(values)
         self._state.get(table, key, values)
-        row = TimerRow(self._state.position, at_ns, sequence, self._app.name, action, data, salt)
+        row = TimerRow(
+            self._state.position, at_ns, sequence, self._app.name, found.name, data, salt
+        )
         self._state.write(table, key, row)
         return at_ns, sequence
 
@@ -232,7 +235,7 @@ class MachineSchema:
 
     def create(self, schema: TableSchema) -> None:
         """Make a table. Raises: TableExists, BadSchema, TooManyTables, TablesUsedUp."""
-        _check(schema)
+        schema = _checked(schema)
         if "__" in schema.name:
             raise BadSchema(table=schema.name, problem="two underscores belong to tables of apps")
         key = encode_key((schema.name,))
@@ -248,7 +251,7 @@ class MachineSchema:
 
     def alter(self, schema: TableSchema) -> None:
         """Give a table its next schema version. Raises: TableNotFound, BadSchema."""
-        _check(schema)
+        schema = _checked(schema)
         present = self._present(schema.name)
         try:
             present.schema.check_successor(schema)
@@ -266,6 +269,7 @@ class MachineSchema:
 
     def drop(self, name: str) -> None:
         """Remove an empty table from the catalog. Raises: TableNotFound, TableNotEmpty, BadSchema."""
+        _check_type("the name of a table", name, str)
         present = self._present(name)
         if present.range((), (), None, 1):
             raise TableNotEmpty(table=name)
@@ -319,8 +323,17 @@ class MachineSchema:
         self._state.attempt(work)
 
 
-def _check(schema: TableSchema) -> None:
+def _checked(schema: TableSchema) -> TableSchema:
+    """Return the schema as a node reads it back from its file. Raises: BadSchema."""
     try:
-        schema.check()
+        canonical = schema.canonical()
+        canonical.check()
     except Malformed as error:
         raise BadSchema(table=schema.name[:60], problem=str(error)) from None
+    return canonical
+
+
+def _check_type(what: str, value: object, wanted: type) -> None:
+    """Fault where a value would be hashed as what it is not: true is 1 to Python and to SQLite, not in CBOR."""
+    if type(value) is not wanted:
+        raise TypeError(f"{what} is {wanted.__name__}, not {type(value).__name__}")

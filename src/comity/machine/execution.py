@@ -130,20 +130,25 @@ class Execution:
             if len(_shielded("results", receipt.encode)) > RECEIPT_BYTES_MAX:
                 raise ResultTooLarge(bytes_max=RECEIPT_BYTES_MAX)
         except Refusal as refusal:
-            self._state.roll_back(mark)
-            self._state.seal()
-            return Receipt(
-                call_index=len(results),
-                app=refusal.app,
-                code=refusal.code,
-                fields=dict(refusal.to_fields()),
-            )
+            return self._refuse(refusal, len(results), mark)
         except AppFault:
             self._state.roll_back()
             raise
         if self._state.rows_written + self._state.written() > ROWS_WRITTEN_PER_BLOCK_MAX:
             self._state.roll_back()
             raise BlockFull(f"a block writes at most {ROWS_WRITTEN_PER_BLOCK_MAX} rows")
+        self._state.seal()
+        return receipt
+
+    def _refuse(self, refusal: Refusal, call_index: int, mark: int) -> Receipt:
+        """Take the calls back and return the receipt of their refusal. Raises: AppFault; then nothing stays."""
+        where = f"{type(refusal).__name__} of {refusal.app}"
+        try:
+            receipt = _shielded(where, lambda: _receipt_of(refusal, call_index))
+        except (AppFault, Refusal) as fault:
+            self._state.roll_back()
+            raise AppFault(where, fault) from fault
+        self._state.roll_back(mark)
         self._state.seal()
         return receipt
 
@@ -237,15 +242,19 @@ def _run(
     return _shielded(where, lambda: value_of(context.run(name, arguments, is_timer=is_timer)))
 
 
+def _receipt_of(refusal: Refusal, call_index: int) -> Receipt:
+    """Return a receipt that can be read again, whatever an application made of its refusal. Raises: Malformed."""
+    fields = dict(refusal.to_fields())
+    receipt = Receipt(call_index=call_index, app=refusal.app, code=refusal.code, fields=fields)
+    Receipt.decode(receipt.encode())
+    return receipt
+
+
 def _shielded(where: str, work: Callable[[], R]) -> R:
     """Run application code, telling its faults from refusals and from faults of this node. Raises: AppFault."""
     try:
         return work()
-    except (Refusal, *NODE_FAULTS):
+    except (Refusal, KeyboardInterrupt, *NODE_FAULTS):
         raise
-    except (
-        Exception,
-        SystemExit,
-        GeneratorExit,
-    ) as error:  # tidy: except: apps may raise anything; R3.4 leaves it out
+    except BaseException as error:  # tidy: except: apps may raise anything; R3.4 leaves it out
         raise AppFault(where, error) from error

@@ -79,6 +79,13 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
         ):
             raise Malformed(f"table {self.name!a}: history is all, none or a number of heights")
 
+    def canonical(self) -> "TableSchema":
+        """Return the schema with every field of its declared kind, as its bytes are read. Raises: Malformed."""
+        try:
+            return msgspec.convert(msgspec.to_builtins(self), TableSchema)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise Malformed("schema: a field is of another kind than it must be") from error
+
     def ordinal(self, name: str) -> int:
         """Return the 0-based ordinal of column ``name``. Raises: KeyError."""
         for ordinal, column in enumerate(self.columns):
@@ -223,10 +230,7 @@ def _schema_from_value(value: cbor.Value) -> TableSchema:
         is_owned=is_owned,
         is_salted=is_salted,
     )
-    try:
-        schema = msgspec.convert(msgspec.to_builtins(schema), TableSchema)
-    except msgspec.ValidationError as error:
-        raise Malformed("schema: a field is of another kind than it must be") from error
+    schema = schema.canonical()
     if cbor.encode(schema.to_value()) != cbor.encode(value):
         raise Malformed("schema: not canonical")
     return schema

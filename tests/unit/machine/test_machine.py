@@ -12,6 +12,7 @@ from comity.limits import (
     BLOCK_TIME_AHEAD_NS_MAX,
     CANDIDATES_KEPT_MAX,
 )
+from comity.machine import machine
 from comity.model.block import Link
 from comity.model.receipt import genesis_entry
 from tests.simulation.inspection import inspect, log_entries
@@ -119,6 +120,22 @@ def test_r3_2_what_was_accepted_once_is_accepted_in_later_rounds(world: World) -
         )
     late = world.now_ns + 600 * SECOND_NS
     assert world.machine.process(entries, late).app_hash == hash_
+
+
+def test_r3_2_what_was_accepted_and_forgotten_is_accepted_still(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A height that goes on for ever takes a bounded memory, and no vote is taken back for it."""
+    monkeypatch.setattr(machine, "ACCEPTED_KEPT_MAX", 20)
+    blocks = [linked(world, write(world), time_ns=world.now_ns + at + 1) for at in range(40)]
+    hashes = [world.machine.process(entries, world.now_ns).app_hash for entries in blocks]
+    assert len(world.machine._accepted) == 20
+    late = world.now_ns + 600 * SECOND_NS
+    again = [world.machine.process(entries, late).app_hash for entries in blocks]
+    assert again == hashes
+    world.block(write(world))
+    entries = linked(world, write(world), time_ns=world.now_ns + 1)
+    assert rejected(world, entries, world.now_ns + 16 * SECOND_NS) == "time-old"
 
 
 def test_r3_2_refusals_for_age_double_the_bound_until_the_height_ends(world: World) -> None:
