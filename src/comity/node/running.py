@@ -112,12 +112,12 @@ class Node:
         Raises: Unavailable: busy, stopping or fault, when nothing was taken in; unknown-yet, after ``timeout_s``.
         """
         submission = self._take_in(transactions)
-        future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Ordered | NotOrdered]] = loop.create_future()
         self._futures[submission] = future
+        timer = loop.call_later(timeout_s, _expire, future)
         try:
-            async with asyncio.timeout(timeout_s):
-                answers: list[Ordered | NotOrdered] = await future
-                return answers
+            return await future
         except TimeoutError:
             if self._futures.pop(submission, None) is None:  # settled in this very moment
                 return [each for each in submission.answers if each is not None]
@@ -125,6 +125,8 @@ class Node:
             raise Unavailable(
                 f"not final after {timeout_s:g} s: it goes on; ask for it by its id", "unknown-yet"
             ) from None
+        finally:
+            timer.cancel()
 
     def submit_soon(self, transactions: Sequence[bytes]) -> None:
         """Have signed transactions ordered, with nobody waiting.
@@ -207,3 +209,8 @@ class Node:
             height=store.height, app_hash=store.app_hash, time_ns=store.time_ns,
             log_size=store.log_size,
         )  # fmt: skip
+
+
+def _expire(future: asyncio.Future[list[Ordered | NotOrdered]]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())

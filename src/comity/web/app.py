@@ -83,14 +83,22 @@ def _endpoint(operation: Operation) -> Callable[[Request], object]:
             raise
         except ComityError as error:
             response = response_of(body_of(error))
-        node = node_of(request)
-        tip, headers = node.tip, response.headers
-        headers.setdefault("Comity-Height", str(tip.height))
-        headers.setdefault("Comity-App-Hash", tip.app_hash.hex())
-        headers.setdefault("Comity-Ledger", node.genesis.chain_id)
+        given = [name for name, _ in response.raw_headers]
+        for header in _tip_headers(node_of(request)):
+            if header[0] not in given:
+                response.raw_headers.append(header)
         return response
 
     return run
+
+
+def _tip_headers(node: "Node") -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers of each answer: which block was the last."""
+    return (
+        (b"comity-height", b"%d" % node.tip.height),
+        (b"comity-app-hash", node.tip.app_hash.hex().encode()),
+        (b"comity-ledger", node.genesis.chain_id.encode()),
+    )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
