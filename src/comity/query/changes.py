@@ -71,13 +71,13 @@ class Changes:
         seen, found = (read.position, read.index), self._points(table, read.position, read.index)
         points = [point for point in found.points if (point[0], point[1]) > seen]
         events: list[bytes] = []
-        size, last = 0, (found.end, _ALL)
+        size, last = 0, (found.end, _ALL)  # unless something is left
         for point in points:
             if len(events) == read.limit or size > read.size:
                 break
             events.append(to_json(self._event(table, *point)) + b"\n")
             size += len(events[-1])
-            last = point[:2] if len(events) < len(points) else last
+            last = point[:2] if len(events) < len(points) else (found.end, _ALL)
         return Found(
             height=snapshot.height,
             app_hash=snapshot.app_hash,
@@ -86,16 +86,14 @@ class Changes:
         )
 
     def _points(self, table: TableAt, position: int, index: int) -> Points:
-        """Return points that begin no later than behind (position, index)."""
-        kept = self._kept
-        start = position
-        if kept.table == table.name and kept.start <= position <= kept.end:
-            is_left = bool(kept.points) and kept.points[-1][:2] > (position, index)
-            if is_left or kept.end >= table.snapshot.position:
-                return kept
-            start = kept.end + 1
-        self._kept = _find(self._connection, table, start)
-        return self._kept
+        """Return points of which some are behind (position, index), or else all to the newest position."""
+        newest, kept = table.snapshot.position, self._kept
+        if kept.table != table.name or not kept.start <= position <= kept.end:
+            kept = _find(self._connection, table, position)
+        while kept.end < newest and not (kept.points and kept.points[-1][:2] > (position, index)):
+            kept = _find(self._connection, table, kept.end + 1)
+        self._kept = kept
+        return kept
 
     def _event(self, table: TableAt, position: int, index: int, key: Key) -> Change:
         old, new = _versions(self._connection, table, position, key)

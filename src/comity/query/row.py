@@ -131,7 +131,7 @@ def _missing(
     if schema.history != "none":
         where = " AND ".join(quote(column) + " = ?" for column in schema.key)
         past = "SELECT max(_to) FROM main." + quote(history_name(schema)) + " WHERE " + where
-        found = connection.execute(  # tidy: sql-text: names are quoted
+        found = connection.execute(
             past + " AND _to <= ?", (*key, table.snapshot.position)
         ).fetchone()
     if found is None or found[0] is None:

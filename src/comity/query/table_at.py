@@ -113,9 +113,7 @@ class TableAt:
         where = " AND ".join(quote(name) + " = ?" for name in self.codec.schema.key)
         for arm in self.arms:
             sql = self._select + quote(arm.table) + " WHERE " + where + arm.condition
-            record = self._connection.execute(  # tidy: sql-text: names are quoted
-                sql, (*key, *arm.parameters)
-            ).fetchone()
+            record = self._connection.execute(sql, (*key, *arm.parameters)).fetchone()
             if record is not None:
                 return self.codec.from_sql(record)
         return None
