@@ -120,6 +120,26 @@ def test_a_test_comment_that_says_nothing_is_found(page: str) -> None:
         parse(page)
 
 
+def test_a_page_may_leave_a_process_running(tmp_path: Path) -> None:
+    """What a page started in the background is there for its next commands, and ended with the page."""
+    file = tmp_path / "process"
+    page = _page(f"$ sleep 1000 >/dev/null 2>&1 & echo $! >{file}", f"$ kill -0 $(cat {file})")
+    assert not list(problems(page))
+    state = Path(f"/proc/{file.read_text('utf-8').strip()}/stat")
+    assert not state.exists() or state.read_text("utf-8").split()[2] == "Z"
+
+
+def test_a_node_of_a_page_has_a_port_of_its_own() -> None:
+    """A page says 7080; its node gets a free port, which no other command and no reader sees."""
+    page = _page(
+        "$ echo comity start at localhost:7080, $COMITY_PORT",
+        "comity start at localhost:7080, 7080",
+        "$ echo ${COMITY_PORT:-none}",
+        "none",
+    )
+    assert not list(problems(page))
+
+
 def test_output_without_a_command_is_found() -> None:
     """A console block that does not start with a command would test nothing."""
     with pytest.raises(PageError):
