@@ -1,5 +1,8 @@
 """``/metrics`` for Prometheus, and what is counted and logged of each HTTP request.
 
+``app.state.metrics`` holds what ``node.measuring.metrics_of(node)`` made, or None where the setting ``metrics`` is off, and
+``Measured`` is the outermost middleware.
+
 Invariant: labels and log lines name the route that answered, never the path, so they hold nothing that a caller wrote.
 """
 
