@@ -19,7 +19,6 @@ from tests.simulation.inspection import inspect, need
 
 BATCH_ROWS = 80
 ROWS = 5 * BATCH_ROWS * IMPORT_TRANSACTIONS_PER_SUBMIT  # five blocks
-START_S = 0.5  # about as long as the command takes until its first block
 _WAIT_S = 60.0
 _POLL_S = 0.0001  # short enough to meet a commit halfway, now and then
 _WAL_HEADER_BYTES, _FRAME_HEADER_BYTES = 32, 24
@@ -76,9 +75,10 @@ class Target:
                 after; ``answer``, when it has just said that it is done.
 
         """
+        start_s = 2 * _shortest_s() if aim == "start" else 0
         with self.start() as process:
             if aim == "start":
-                time.sleep(random.uniform(0, START_S))
+                time.sleep(random.uniform(0, start_s))
             elif aim == "block":
                 self._wait_for_writes(process, random.randrange(1, 9))
                 time.sleep(random.choice((0, random.uniform(0, 0.02))))
@@ -151,6 +151,13 @@ def acknowledged(before: list[bytes], after: list[bytes]) -> list[bytes]:
     new = len(after) - len(before)
     whole = max(0, new - 1) // IMPORT_TRANSACTIONS_PER_SUBMIT * IMPORT_TRANSACTIONS_PER_SUBMIT
     return after[: len(before) + whole] if new else []
+
+
+def _shortest_s() -> float:
+    """Return how long a command takes that does nothing, here and now."""
+    begun = time.monotonic()
+    subprocess.run([sys.executable, "-m", "comity", "--version"], check=True, capture_output=True)
+    return time.monotonic() - begun
 
 
 def _written(path: Path) -> tuple[int, int]:

@@ -12,9 +12,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import apsw
+
 from comity.engine.port import NotOrdered, Ordered
 from comity.engine.solo import SoloEngine
-from comity.errors import Unavailable
+from comity.errors import ConfigError, Unavailable
 from tests.simulation.disk import KINDS, Disk, Plan
 from tests.simulation.inspection import Wrong, inspect, need
 from tests.simulation.node import start
@@ -220,6 +222,8 @@ class ScriptedLife:
             disk.is_full = False
             return
         need(disk.failed or disk.is_full, "nothing was wrong, but the node raises", repr(error))
+        told = apsw.FullError if disk.is_full else (apsw.Error, ConfigError)
+        need(isinstance(error, told), "a disk that fails is told as", repr(error))
         if disk.failed in CHANGING[:3] and not disk.is_dead:
             self._need_stopped()
         with contextlib.suppress(Exception):
