@@ -17,6 +17,7 @@ from benchmarks.bench import Bench, full, quick
 from benchmarks.circumstances import circumstances
 from benchmarks.report import append_lines, table, write_page
 from benchmarks.result import Result
+from comity.node.collection import collect_rarely
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +53,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="comity-bench-") as temporary:
         folder = chosen.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
+        collect_rarely()  # as a node does
         bench = (quick if chosen.quick else full)(ROOT, folder)
         facts = circumstances(ROOT, sys.argv[1:])
         results = []

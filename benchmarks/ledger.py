@@ -26,6 +26,7 @@ from comity.model.account import account_id, key_id
 from comity.model.evidence import Evidence
 from comity.model.genesis import Founder, Genesis, GenesisApp, GenesisNode
 from comity.model.transaction import Call, signed, unsigned
+from comity.node.checkpointer import Checkpointer
 from comity.store import catalog, tree_pages
 from comity.store.catalog import TableLeaf
 from comity.store.store import Store
@@ -105,8 +106,12 @@ class Run:
     def note(self, phases: dict[str, float]) -> None:
         """Add the phases of one block."""
         for name, spent in phases.items():
-            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+            self.add(name, spent)
         self.blocks.append(sum(phases.values()))
+
+    def add(self, phase: str, spent: float) -> None:
+        """Add seconds to a phase."""
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
 
 
 class BenchLedger:
@@ -119,6 +124,7 @@ class BenchLedger:
         self.store = Store.open(str(path))
         self.machine = Machine(self.store, GENESIS, APPS)
         self.open_s = time.perf_counter() - start
+        self._checkpointer = Checkpointer(self.store, path)
         self.chance = random.Random(seed)
         self._salts = self.store.log_size << 64
         self.now_ns = max(self.store.time_ns, START_NS) + SECOND_NS
@@ -183,7 +189,8 @@ class BenchLedger:
         machine, clock = self.machine, time.perf_counter
         self.now_ns += SECOND_NS
         start = clock()
-        checked = [machine.check(data, self.now_ns) for data in transactions]
+        with machine.reading():
+            checked = [machine.check(data, self.now_ns) for data in transactions]
         phases["check"] = clock() - start
         start = clock()
         prepared = machine.prepare(checked, self.now_ns, NODE)
@@ -206,8 +213,15 @@ class BenchLedger:
             run.operations += operations
             run.note(phases)
 
+    def settle(self, run: Run) -> None:
+        """Wait until the node's second thread has nothing left to do, and count that too."""
+        start = time.perf_counter()
+        self._checkpointer.drain()
+        run.add("settle", time.perf_counter() - start)
+
     def close(self) -> None:
         """Close the file."""
+        self._checkpointer.close()
         self.store.close()
 
 

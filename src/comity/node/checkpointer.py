@@ -30,10 +30,16 @@ class Checkpointer:
         self._pages_min = pages_min
         self._seen = 0  # pages of the log when the last pass was asked for
         self._is_wanted = threading.Event()
+        self._is_idle = threading.Event()
+        self._is_idle.set()
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="checkpointer", daemon=True)
         store.wal_listener = self._note
         self._thread.start()
+
+    def drain(self) -> None:
+        """Wait until no pass is wanted or under way."""
+        self._is_idle.wait()
 
     def close(self) -> None:
         """Finish the pass that is under way, and end."""
@@ -48,6 +54,7 @@ class Checkpointer:
             self._seen = 0  # the log began anew
         if pages - self._seen >= self._pages_min:
             self._seen = pages
+            self._is_idle.clear()
             self._is_wanted.set()
 
     def _run(self) -> None:
@@ -55,6 +62,8 @@ class Checkpointer:
         try:
             connection.execute("PRAGMA synchronous = FULL").fetchall()
             while True:
+                if not self._is_wanted.is_set():
+                    self._is_idle.set()
                 self._is_wanted.wait()
                 self._is_wanted.clear()
                 if self._is_ending:
