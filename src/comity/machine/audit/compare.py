@@ -56,11 +56,12 @@ class Comparison:
         Where replay stopped early, what later blocks may have changed is passed over: the report says so.
         """
         self._guard("SQLite's header", self._compare_header)
-        different = self._compare_definitions()
-        for name in _tables(self._reference):
-            if name != _TREE and name not in different:
+        self._compare_definitions()
+        tables = self._suspect.tables_as_in(self._reference.connection)
+        for name in sorted(tables):
+            if name != _TREE:
                 self._guard(name, partial(self._compare_table, name))
-        if self._is_whole and _TREE not in different:
+        if self._is_whole and _TREE in tables:
             self._guard(_TREE, self._check_pages)
 
     def _guard(self, name: str, compare: Callable[[], None]) -> None:
@@ -72,44 +73,37 @@ class Comparison:
             self._report.add(Finding(kind="sqlite", message=message, table=name))
 
     def _compare_header(self) -> None:
+        connection = self._reference.connection
         for field in _HEADER:
             statement = "PRAGMA " + field
             found = list(self._suspect.rows(statement))
-            expected = self._reference.connection.execute(
-                statement
-            ).fetchall()  # tidy: sql-text: a name of ours
+            expected = connection.execute(statement).fetchall()  # tidy: sql-text: a name of ours
             if found != expected:
-                message = f"the field {field} of SQLite's header is {_one(found)}, must be {_one(expected)}"
-                self._report.add(Finding(kind="header", message=message))
+                words = f"{field} of SQLite's header is {_one(found)}, must be {_one(expected)}"
+                self._report.add(Finding(kind="header", message=words))
 
-    def _compare_definitions(self) -> tuple[str, ...]:
-        """Name every table, index, trigger and view that is not as the ledger has it; return their names."""
+    def _compare_definitions(self) -> None:
+        """Name every table, index, trigger and view that is not as the ledger has it."""
         found, expected = self._suspect.definitions(), definitions_of(self._reference.connection)
-        different = []
         for kind, name in sorted(found.keys() | expected.keys()):
             here, there = found.get((kind, name)), expected.get((kind, name))
             of_table = (here or there or [(name, "")])[0][0]
             if here == there or self._may_be_later(of_table):
                 continue
-            different.append(name)
-            what = "was altered"
+            what = "was altered" + ("; its rows were not compared" if kind == "table" else "")
             if there is None:
                 what = "was added: the ledger has none of this name"
             elif here is None:
                 what = "is missing"
-            more = (
-                "; its rows were not compared" if kind == "table" and what == "was altered" else ""
-            )
-            message = f"the {kind} {name} {what}{more}"
+            message = f"the {kind} {name} {what}"
             self._report.add(Finding(kind="schema", message=message, table=name))
-        return tuple(different)
 
     def _compare_table(self, name: str) -> None:
         if name in _OF_THE_TIP and not self._is_whole:
             return
         columns = _columns(self._reference, name)
         query = _query(name, columns)
-        theirs = self._reference.connection.execute(query)  # tidy: sql-text: names are quoted
+        theirs = self._reference.connection.execute(query)
         pairs = _pair_up(
             _cells(self._suspect.rows(query), columns),
             _cells(theirs, columns),
@@ -181,7 +175,7 @@ class Comparison:
         """Compare tree pages; a tree that differs is judged by the hashes that the reference's rows make."""
         columns = _columns(self._reference, _TREE)
         query = _query(_TREE, columns)
-        theirs = self._reference.connection.execute(query)  # tidy: sql-text: names are quoted
+        theirs = self._reference.connection.execute(query)
         pairs = _pair_up(self._suspect.rows(query), theirs, 1)
         trees = [
             table_of(found or expected or ()) for found, expected in pairs if found != expected
@@ -213,13 +207,6 @@ class Comparison:
 
     def _name(self, codec: RowCodec, row: StoredRow) -> tuple[str, int | None]:
         return ", ".join(map(_shown, codec.key_values(row))), self._height_at(row[0])
-
-
-def _tables(reference: Store) -> list[str]:
-    rows = reference.connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-    )
-    return [str(name) for (name,) in rows if not str(name).startswith("sqlite_")]
 
 
 def _columns(reference: Store, name: str) -> list[_Column]:

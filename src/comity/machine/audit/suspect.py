@@ -54,7 +54,7 @@ class Suspect:
         Raises: Damaged, when SQLite cannot read it, or a value is not of its column's type.
         """
         try:
-            for row in self._connection.execute(statement, bindings):  # tidy: sql-text: ours
+            for row in self._connection.execute(statement, bindings):
                 if kinds is not None and not all(map(isinstance, row, kinds)):
                     raise Damaged(f"a stored value is of another type than its column: {row!r:.80}")
                 yield row
@@ -64,6 +64,17 @@ class Suspect:
     def definitions(self) -> Definitions:
         """Return what the file defines. Raises: Damaged."""
         return definitions(self.rows(_DEFINITIONS, kinds=(str, str, str, str)))
+
+    def tables_as_in(self, reference: apsw.Connection) -> tuple[str, ...]:
+        """Return the tables that are defined as there: what else has their names may be a view without end."""
+        found, wanted = self.definitions(), definitions_of(reference)
+        return tuple(
+            name
+            for kind, name in wanted
+            if kind == "table"
+            and found.get((kind, name)) == wanted[kind, name]
+            and ("view", name) not in found
+        )
 
 
 _DEFINITIONS = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema"
