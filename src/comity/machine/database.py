@@ -265,7 +265,7 @@ class Database:
         self._state = state
         self._app = app
         self._salt = salt
-        self._rows: dict[str, Rows] = {}
+        self._rows: dict[type[Row], Rows] = {}
 
     def get(self, table: type[R], *key: ColumnValue) -> R:
         """Return the row with ``key``. Raises: RowNotFound."""
@@ -345,13 +345,13 @@ class Database:
         raise TypeError("sum reads SQL: only views and invariants may; keep the sum in a row")
 
     def _typed(self, table: type[Row]) -> Rows:
-        schema = self._app.tables[table]
-        found = self._rows.get(schema.name)
+        found = self._rows.get(table)
         if found is None:
+            schema = self._app.tables[table]
             pending = self._state.table(schema.name)
             if pending is None:
                 raise TableNotFound(table=schema.name)
-            found = self._rows[schema.name] = Rows(self._state, pending, self._salt)
+            found = self._rows[table] = Rows(self._state, pending, self._salt)
         return found
 
 

@@ -49,6 +49,8 @@ class PendingTable:
         """Return the row with this key as of now, or None."""
         if key in self.rows:
             return self.rows[key]
+        if key in self.base:
+            return self.base[key]
         return self.before(key, key_values)
 
     def before(self, key: bytes, key_values: Sequence[ColumnValue]) -> StoredRow | None:
@@ -144,6 +146,8 @@ class PendingTable:
         return self._widen(row[:width]) + row[width:]
 
     def _reindex(self, key: bytes, old: StoredRow | None, new: StoredRow | None) -> None:
+        if not self._uniques and not self._index_sorted:
+            return
         for name, holders in self._uniques.items():
             if old is not None and not self.codec.has_null(name, old):
                 encoded = self.codec.index_key(name, old)

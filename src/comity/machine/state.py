@@ -94,12 +94,16 @@ class State:
         self, table: PendingTable, key: bytes, key_values: Sequence[ColumnValue]
     ) -> StoredRow | None:
         """Return a row and count it. Raises: TooMuchWork."""
-        self.touch(1)
+        self._touched += 1
+        if self._touched > ROWS_TOUCHED_PER_TRANSACTION_MAX:
+            raise TooMuchWork(rows_max=ROWS_TOUCHED_PER_TRANSACTION_MAX)
         return table.get(key, key_values)
 
     def write(self, table: PendingTable, key: bytes, row: StoredRow | None) -> None:
         """Write a row whose committed version was read before, or None to delete it. Raises: TooMuchWork."""
-        self.touch(1)
+        self._touched += 1
+        if self._touched > ROWS_TOUCHED_PER_TRANSACTION_MAX:
+            raise TooMuchWork(rows_max=ROWS_TOUCHED_PER_TRANSACTION_MAX)
         self._journal.append((table, key, table.set(key, row)))
 
     # --- transactions ---
