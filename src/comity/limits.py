@@ -203,7 +203,6 @@ NODE_PORT = 7_080
 PORT_MAX = 65_535
 CONNECTIONS = 2_000  # open at once; each idle one costs some kilobytes
 CONNECTIONS_MAX = 60_000
-STREAMS = 500  # event streams open at once
 REQUEST_BYTES = 8 << 20  # body of one request: 4 MiB of transactions, or 500 rows
 REQUEST_BYTES_MAX = 64 << 20
 REQUEST_TRANSACTIONS_MAX = 256  # signed transactions in one request
@@ -234,7 +233,6 @@ OUTCOMES_REMEMBERED_MAX = 10_000  # rejections of transactions that nobody waite
 VERIFIERS = 2  # threads that check signatures
 SIGNATURES_SPLIT_MIN = 8  # signatures that are worth the hand-over to them
 READ_PROCESSES_MAX = 32  # of each kind
-SNAPSHOT_AGE_MS = 30_000  # a reader may hold one snapshot so long: the WAL grows meanwhile
 WAL_PAGES_SETTING_MAX = 1 << 20  # 4 GiB
 
 # --- one node's metrics and log, not consensus ---
@@ -286,7 +284,5 @@ if QUERY_VALUE_BYTES_MAX < 2 * TRANSACTION_BYTES_MAX:
     raise ValueError("a stored row could exceed what a query may read")
 if QUERY_PROCESS_BYTES < 4 * QUERY_HEAP_BYTES:
     raise ValueError("a query's heap would not fit into its process")
-if SNAPSHOT_AGE_MS < QUERY_TIME_MS:
-    raise ValueError("a snapshot would end before a query that it serves")
 if IN_FLIGHT_BYTES < BLOCK_BYTES_MAX or REQUEST_BYTES < TRANSACTION_BYTES_MAX:
     raise ValueError("a node could not take what the ledger permits")

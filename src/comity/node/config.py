@@ -59,7 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = limits.CONNECTIONS
     streams_max: Annotated[
         int, Meta(ge=0, le=limits.CONNECTIONS_MAX, description="Event streams open at once.")
-    ] = limits.STREAMS
+    ] = limits.EVENT_STREAMS_MAX
     request_bytes_max: Annotated[
         int,
         Meta(
@@ -133,35 +133,32 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = limits.READ_PROCESSES_SLOW
     query_time_ms: Annotated[
-        int, Meta(ge=1, le=limits.WAIT_MS_MAX, description="Time of one query.")
+        int, Meta(ge=1, le=limits.QUERY_TIME_MS, description="Time of one SQL query.")
     ] = limits.QUERY_TIME_MS
     query_heap_bytes: Annotated[
         int,
         Meta(
             ge=1 << 20,
-            le=limits.QUERY_PROCESS_BYTES // 4,
-            description="SQLite's memory for one query.",
+            le=limits.QUERY_HEAP_BYTES,
+            description="SQLite's memory for one SQL query.",
         ),
     ] = limits.QUERY_HEAP_BYTES
     query_rows_max: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="Rows of one answer; a longer one is cut.")
+        int,
+        Meta(
+            ge=1,
+            le=limits.QUERY_ROWS_MAX,
+            description="Rows of one SQL answer; a longer one is cut.",
+        ),
     ] = limits.QUERY_ROWS_MAX
     query_answer_bytes_max: Annotated[
         int,
         Meta(
             ge=1 << 16,
-            le=limits.QUERY_PROCESS_BYTES // 8,
-            description="Bytes of one answer; a longer one is cut.",
+            le=limits.QUERY_ANSWER_BYTES_MAX,
+            description="Bytes of one SQL answer; a longer one is cut.",
         ),
     ] = limits.QUERY_ANSWER_BYTES_MAX
-    snapshot_age_ms: Annotated[
-        int,
-        Meta(
-            ge=1_000,
-            le=limits.WAIT_MS_MAX,
-            description="A reader that holds one snapshot longer is ended, so that the WAL stays short.",
-        ),
-    ] = limits.SNAPSHOT_AGE_MS
     wal_pages_max: Annotated[
         int,
         Meta(
