@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from comity.sdk import lint_rules as rules
+from comity.sdk import lint_state as state
 from comity.sdk.lint_calls import recursive_functions
+from comity.sdk.lint_state import Function, inside
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _VIEWS = ("items", "keys")
 
 
@@ -44,7 +45,7 @@ def findings_in(source: str, path: str, package: str, depth: int = 0) -> list[Fi
         tree = ast.parse(source)
     except SyntaxError as error:
         return [Finding(path, error.lineno or 1, "syntax", error.msg)]
-    linter = _Linter(package, depth)
+    linter = _Linter(tree, package, depth)
     linter.visit(tree)
     for function in recursive_functions(tree):
         linter.refuse(function, "recursion", rules.RECURSION)
@@ -55,11 +56,15 @@ def findings_in(source: str, path: str, package: str, depth: int = 0) -> list[Fi
 class _Linter(ast.NodeVisitor):
     """Walks one module, knowing what each scope binds: a column may be called ``id``."""
 
-    def __init__(self, package: str, depth: int) -> None:
+    def __init__(self, tree: ast.Module, package: str, depth: int) -> None:
+        self.parents = state.parents_of(tree)
+        self.containers = state.containers_of(tree)
+        self.keepers = state.keepers_of(tree)
         self.package = package
         self.depth = depth
         self.found: list[tuple[int, str, str]] = []
         self.scopes: list[tuple[ast.AST, dict[str, None]]] = []  # from the module inward
+        self.views: list[dict[str, None]] = []  # names of what .keys() and .items() gave, of each
 
     def refuse(self, node: ast.AST, rule: str, instead: str) -> None:
         """Note a finding at ``node``."""
@@ -68,14 +73,18 @@ class _Linter(ast.NodeVisitor):
     # --- scopes ---
 
     def visit_Module(self, node: ast.Module) -> None:
+        self._kept(node, is_module=True)
         self._enter(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._kept(node, is_module=False)
         self._enter(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         if node.name == "__del__":
             self.refuse(node, "deleter", rules.DELETER)
+        elif node.name.startswith("__") and node.name not in rules.METHOD_NAMES:
+            self.refuse(node, node.name, rules.METHOD)
         self._function(node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
@@ -85,15 +94,27 @@ class _Linter(ast.NodeVisitor):
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._function(node)
 
-    def _function(self, node: _Function) -> None:
+    def _function(self, node: Function) -> None:
         for default in (*node.args.defaults, *node.args.kw_defaults):
-            if isinstance(default, ast.List | ast.Dict | ast.Set | ast.Call):
+            if default is None:
+                continue
+            is_named = isinstance(default, ast.Name) and default.id in self.containers
+            if is_named or isinstance(default, ast.Call) or state.is_container(default):
                 self.refuse(default, "state", rules.STATE)
         self._enter(node)
 
+    def _kept(self, scope: ast.Module | ast.ClassDef, *, is_module: bool) -> None:
+        """Refuse what a module or class holds that reading or calling it changes."""
+        for target, value in state.assigned_in(scope):
+            is_list = not is_module and state.is_container(value)
+            if is_list or state.is_iterator(value) or state.is_made_of(value, self.keepers):
+                self.refuse(target, "state", rules.STATE)
+
     def _enter(self, node: ast.AST) -> None:
         self.scopes.append((node, dict.fromkeys(_bound_in(node))))
+        self.views.append(dict.fromkeys(_views_in(node)))
         self.generic_visit(node)
+        self.views.pop()
         self.scopes.pop()
 
     def _home_of(self, name: str) -> ast.AST | None:
@@ -103,11 +124,15 @@ class _Linter(ast.NodeVisitor):
                 return scope
         return None
 
-    def _is_outer(self, node: ast.AST) -> bool:
-        """Tell whether ``node`` is a name of the module, seen from inside a function."""
-        is_inside = any(isinstance(scope, _Function) for scope, _ in self.scopes)
-        name = node.id if isinstance(node, ast.Name) else None
-        return is_inside and name is not None and isinstance(self._home_of(name), ast.Module)
+    def _outlives(self, node: ast.AST) -> bool:
+        """Tell whether ``node`` begins with a name of the module or of a function around this one."""
+        functions = [scope for scope, _ in self.scopes if isinstance(scope, Function)]
+        root = state.root_of(node)
+        if not functions or root is None:
+            return False
+        home = self._home_of(root.id)
+        is_outer = isinstance(home, Function) and home is not functions[-1]
+        return isinstance(home, ast.Module) or is_outer or root.id == "cls"
 
     # --- imports ---
 
@@ -142,6 +167,10 @@ class _Linter(ast.NodeVisitor):
                 self.refuse(node, name, rules.BUILTINS[name])
             elif name in ("set", "frozenset"):
                 self.refuse(node, "set", rules.SET)
+        elif name in self.containers and self._outlives(node) and isinstance(node.ctx, ast.Load):
+            is_module = isinstance(self._home_of(name), ast.Module)
+            if is_module and not state.only_reads(self.parents.get(node), node):
+                self.refuse(node, "state", rules.COPY)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
@@ -157,7 +186,7 @@ class _Linter(ast.NodeVisitor):
             self._method(node, function.attr)
             if function.attr in rules.BARE_METHODS and not node.args and not node.keywords:
                 self.refuse(node, f".{function.attr}()", rules.BARE_METHOD)
-            if function.attr in rules.MUTATORS and self._is_outer(function.value):
+            if function.attr in rules.MUTATORS and self._outlives(function.value):
                 self.refuse(node, "state", rules.STATE)
         elif isinstance(function, ast.Name) and self._home_of(function.id) is None:
             if function.id == "int" and node.args:
@@ -207,11 +236,21 @@ class _Linter(ast.NodeVisitor):
             and isinstance(node.right.op, ast.USub)
         ):
             self.refuse(node, "float", rules.FLOAT)
-        if isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor | ast.Sub) and (
-            _is_view(node.left) or _is_view(node.right)
+        if isinstance(node.op, ast.Mod) and (
+            isinstance(node.left, ast.JoinedStr)
+            or (isinstance(node.left, ast.Constant) and isinstance(node.left.value, str))
         ):
-            self.refuse(node, "set", rules.SET)
+            self.refuse(node, "percent", rules.BUILTINS["format"])
+        self._set_operation(node, node.op, node.left, node.right)
         self.generic_visit(node)
+
+    def _set_operation(self, node: ast.AST, operator: ast.operator, *sides: ast.expr) -> None:
+        if not isinstance(operator, ast.BitAnd | ast.BitOr | ast.BitXor | ast.Sub):
+            return
+        for side in sides:
+            is_named = isinstance(side, ast.Name) and side.id in self.views[-1]
+            if is_named or _is_view(side):
+                self.refuse(node, "set", rules.SET)
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, float | complex):  # tidy: float: named to refuse it
@@ -230,6 +269,9 @@ class _Linter(ast.NodeVisitor):
     def visit_Global(self, node: ast.Global) -> None:
         self.refuse(node, "state", rules.STATE)
 
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
+        self.refuse(node, "state", rules.STATE)
+
     def visit_Assign(self, node: ast.Assign) -> None:
         for target in node.targets:
             self._target(target)
@@ -238,6 +280,19 @@ class _Linter(ast.NodeVisitor):
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.op, ast.Div):
             self.refuse(node, "float", rules.FLOAT)
+        self._set_operation(node, node.op, node.target, node.value)
+        self._target(node.target)
+        self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self._target(node.target)
+        self.generic_visit(node)
+
+    def visit_For(self, node: ast.For) -> None:
+        self._target(node.target)
+        self.generic_visit(node)
+
+    def visit_comprehension(self, node: ast.comprehension) -> None:
         self._target(node.target)
         self.generic_visit(node)
 
@@ -247,7 +302,12 @@ class _Linter(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _target(self, target: ast.AST) -> None:
-        if isinstance(target, ast.Subscript | ast.Attribute) and self._is_outer(target.value):
+        if isinstance(target, ast.Tuple | ast.List):
+            for item in target.elts:
+                self._target(item)
+        elif isinstance(target, ast.Subscript | ast.Attribute | ast.Starred) and (
+            self._outlives(target) or state.is_call(target.value, ("type",))
+        ):
             self.refuse(target, "state", rules.STATE)
 
     def visit_Assert(self, node: ast.Assert) -> None:
@@ -259,23 +319,41 @@ class _Linter(ast.NodeVisitor):
             self.refuse(node, "endless", rules.ENDLESS)
         self.generic_visit(node)
 
+    def visit_Try(self, node: ast.Try) -> None:
+        if node.finalbody:
+            self.refuse(node.finalbody[0], "finally", rules.FINALLY)
+        self.generic_visit(node)
+
+    def visit_TryStar(self, node: ast.TryStar) -> None:
+        self.refuse(node, "except", rules.CATCH)
+        self.generic_visit(node)
+
+    def visit_With(self, node: ast.With) -> None:
+        self.refuse(node, "with", rules.WITH)
+        self.generic_visit(node)
+
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-        if any(not isinstance(one, ast.Name) or one.id not in rules.CATCHABLE for one in caught):
+        if not all(isinstance(one, ast.Name) and self._is_catchable(one.id) for one in caught):
             self.refuse(node, "except", rules.CATCH)
+        if node.name is not None:
+            self.refuse(node, "except as", rules.WORDS)
         self.generic_visit(node)
+
+    def _is_catchable(self, name: str) -> bool:
+        return name in rules.CATCHABLE and self._home_of(name) is None
 
 
 def _bound_in(scope: ast.AST) -> Iterator[str]:
     """Yield the names that a scope binds itself: arguments, assignments, imports, definitions."""
-    if isinstance(scope, _Function):
+    if isinstance(scope, Function):
         arguments = scope.args
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             yield argument.arg
         for extra in (arguments.vararg, arguments.kwarg):
             if extra is not None:
                 yield extra.arg
-    for node in _inside(scope):
+    for node in inside(scope):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -286,14 +364,11 @@ def _bound_in(scope: ast.AST) -> Iterator[str]:
             yield node.name
 
 
-def _inside(scope: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a scope without those of the scopes inside it."""
-    left: list[ast.AST] = list(ast.iter_child_nodes(scope))
-    while left:
-        node = left.pop()
-        yield node
-        if not isinstance(node, _Function | ast.ClassDef):
-            left.extend(ast.iter_child_nodes(node))
+def _views_in(scope: ast.AST) -> Iterator[str]:
+    """Yield the names that a scope gives to what ``.keys()`` or ``.items()`` returned."""
+    for target, value in state.assigned_in(scope):
+        if isinstance(target, ast.Name) and _is_view(value):
+            yield target.id
 
 
 def _is_within(module: str, package: str) -> bool:

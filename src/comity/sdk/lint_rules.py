@@ -3,16 +3,23 @@
 Invariant: each entry tells the author what to do; each has a planted violation in the tests.
 """
 
+import builtins
 from collections.abc import Mapping
+
+from comity import sdk
 
 NAMES_OF: Mapping[str, tuple[str, ...] | None] = {  # None: every name
     "__future__": None,
     "collections.abc": None,
-    "comity.sdk": None,
+    "comity.sdk": tuple(sdk.__all__),
     "dataclasses": ("dataclass", "field"),
     "enum": ("Enum", "IntEnum", "StrEnum", "auto", "unique"),
     "functools": ("partial", "reduce"),
-    "itertools": None,
+    "itertools": (
+        *("accumulate", "chain", "combinations", "combinations_with_replacement", "compress"),
+        *("dropwhile", "filterfalse", "groupby", "islice", "pairwise", "permutations", "product"),
+        *("starmap", "takewhile", "tee", "zip_longest"),  # all but those that never end
+    ),
     "math": ("comb", "factorial", "gcd", "isqrt", "lcm", "perm", "prod"),
     "operator": ("itemgetter",),
     "typing": (
@@ -29,6 +36,12 @@ _NO_TRICKS = "write the name out, so that a reader sees what is used"
 _NO_PROCESS = "differs from process to process: use sha256 of the bytes, or a key"
 _NO_FLOAT = "floats differ between machines: count in the smallest unit, divide with //"
 _NO_REPR = "differs between Pythons and processes: write the text out"
+_NO_STOP = "it means that this node's disk or memory fails, and stops the node: raise a Refusal"
+_NODE_FAULTS = [
+    name
+    for name, kind in sorted(vars(builtins).items())
+    if isinstance(kind, type) and issubclass(kind, OSError | MemoryError | KeyboardInterrupt)
+]
 
 BUILTINS: Mapping[str, str] = {
     **dict.fromkeys(("open", "input", "print", "breakpoint", "exit", "quit", "help"), _NO_WORLD),
@@ -37,6 +50,8 @@ BUILTINS: Mapping[str, str] = {
     **dict.fromkeys(("hash", "id"), _NO_PROCESS),
     **dict.fromkeys(("float", "complex"), _NO_FLOAT),
     **dict.fromkeys(("repr", "ascii"), _NO_REPR),
+    **dict.fromkeys((*_NODE_FAULTS, "BaseException", "BaseExceptionGroup"), _NO_STOP),
+    "format": "write an f-string",
 }
 DUNDERS = ("__all__", "__name__")  # the only names of this kind that code may use
 
@@ -51,9 +66,19 @@ METHODS: Mapping[str, str] = {
 BARE_METHODS = ("lstrip", "rsplit", "rstrip", "split", "strip")
 BARE_METHOD = "white space changes with Python: name the characters, as in .split(' ')"
 
-MUTATORS = (
-    *("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove"),
-    *("reverse", "setdefault", "sort", "update"),
+MUTATORS = (  # of lists and maps; sets are refused as such
+    *("append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse"),
+    *("setdefault", "sort", "update"),
+)
+COPIERS = (  # builtins that read a list or map that they are given, and keep nothing of it
+    *("all", "any", "dict", "enumerate", "filter", "isinstance", "len", "list", "map", "max"),
+    *("min", "reversed", "sorted", "sum", "tuple", "zip"),
+)
+ITERATORS = ("enumerate", "filter", "iter", "map", "reversed", "zip")
+METHOD_NAMES = (  # the methods of this kind that a class may have
+    *("__add__", "__bool__", "__call__", "__contains__", "__eq__", "__floordiv__", "__ge__"),
+    *("__getitem__", "__gt__", "__init__", "__iter__", "__le__", "__len__", "__lt__", "__mod__"),
+    *("__mul__", "__ne__", "__neg__", "__next__", "__post_init__", "__str__", "__sub__"),
 )
 FRAMES = ("cr_frame", "f_back", "f_builtins", "f_globals", "f_locals", "gi_frame", "tb_frame")
 CATCHABLE = (
@@ -77,6 +102,13 @@ CATCH = (
     "this would hide a fault or keep half of what was refused: use db.find or db.exists, or catch "
     "one of " + ", ".join(CATCHABLE)
 )
+COPY = "others could change it: hand on a copy, as list(x) or dict(x), or make it a tuple"
+METHOD = "Python calls it at moments that nobody sees: write a plain method"
+FINALLY = (
+    "this would hide a fault, or run when memory is freed: a refusal takes everything back itself"
+)
+WITH = "what ends a block may hide a fault: an action has nothing to close"
+WORDS = "its words change with Python: tell what is wrong in a Refusal of your own"
 ASSERT = "python -O removes it: use require(condition, refusal)"
 ENDLESS = "a block waits for it: loop over range(n), or over rows with a limit"
 RECURSION = (

@@ -6,6 +6,7 @@ its source is checked before any of it runs. Ours are loaded in the same way as 
 Invariant: an application that is returned has passed the check of its source and its declaration.
 """
 
+import sys
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -36,6 +37,8 @@ def load_apps(names: Iterable[str] | None = None, *, distribution: str = "") -> 
         point.name: point for point in entry_points(group=GROUP) if _is_of(point, distribution)
     }
     wanted = sorted(found) if names is None else list(names)
+    # How long a number may be as text is a setting of each host: here it is Python's own, everywhere.
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
     missing = [name for name in wanted if name not in found]
     if missing:
         raise ConfigError(

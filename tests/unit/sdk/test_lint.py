@@ -51,6 +51,11 @@ def test_a_finding_says_where_and_what_instead() -> None:
         "from secrets import token_bytes",
         "from decimal import Decimal",
         "from math import sqrt",
+        "from itertools import count",
+        "from itertools import cycle",
+        "from itertools import batched",  # Python 3.12 has it, 3.11 has not
+        "from comity.sdk import load",
+        "from comity.sdk import compiler",
         "from typing import sys",
         "from functools import cache",
         "from comity.machine import state",
@@ -149,6 +154,25 @@ def test_a_module_in_a_folder_reaches_its_own_package_and_no_further() -> None:
         ("try: pass\n    except: pass", "except"),
         ("try: pass\n    except (KeyError, RowNotFound): pass", "except"),
         ("try: pass\n    except OSError: pass", "except"),
+        ("try: pass\n    except* KeyError: pass", "except"),
+        ("KeyError = ValueError\n    try: pass\n    except KeyError: pass", "except"),
+        ("try: pass\n    except KeyError as error: return str(error)", "except as"),
+        ("try: ctx.call('x', {})\n    finally: return 1", "finally"),
+        ("with rows: ctx.call('x', {})", "with"),
+        ("raise PermissionError('only the owner')", "PermissionError"),
+        ("raise TimeoutError", "TimeoutError"),
+        ("class Stop(BaseException): pass", "BaseException"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("'%r' % rows", "percent"),
+        ("f'%a' % rows", "percent"),
+        ("format(rows, 'n')", "format"),
+        ("x = rows.keys()\n    x -= rows", "set"),
+        ("x = rows.keys()\n    y = x & rows", "set"),
+        ("nonlocal x", "state"),
+        ("class A:\n        def __enter__(self): pass", "__enter__"),
+        ("class A:\n        def __exit__(self, *error): return True", "__exit__"),
+        ("class A:\n        def __getattr__(self, name): pass", "__getattr__"),
+        ("class A:\n        def __new__(cls): pass", "__new__"),
     ],
 )
 def test_what_differs_between_nodes_is_refused(line: str, rule: str) -> None:
@@ -180,7 +204,6 @@ def test_what_differs_between_nodes_is_refused(line: str, rule: str) -> None:
         "id, hash = 1, 2\n    return id + hash",
         "return [id for id in rows if id]",
         "try: pass\n    except (KeyError, ValueError): pass",
-        "try: pass\n    except KeyError as id: return id",
         "match rows:\n        case [id, *hash]: return id + hash",
         "def inner(*id, **hash): return id + hash",
         "while rows: rows = rows[1:]",
@@ -205,6 +228,32 @@ def test_what_is_the_same_everywhere_passes(line: str) -> None:
         "def act(ctx, *, seen={}):\n    pass",
         "def act(ctx):\n    def inner():\n        SEEN.clear()\nSEEN = []",
         "act = lambda ctx, seen=[]: seen",
+        "SEEN = []\ndef act(ctx, seen=SEEN):\n    pass",
+        "def act(ctx, seen=[x for x in 'ab']):\n    pass",
+        "SEEN = {'a': []}\ndef act(ctx):\n    SEEN['a'].append(1)",
+        "SEEN = {'a': {}}\ndef act(ctx):\n    SEEN['a']['b'] = 1",
+        "SEEN = {}\ndef act(ctx):\n    x, SEEN['a'] = 1, 2",
+        "SEEN = {}\ndef act(ctx):\n    for SEEN['a'] in 'ab': pass",
+        "SEEN = {}\ndef act(ctx):\n    return [1 for SEEN['a'] in 'ab']",
+        "SEEN = {}\ndef act(ctx):\n    SEEN['a']: int = 1",
+        "SEEN = {}\ndef act(ctx):\n    seen = SEEN\n    seen['a'] = 1",
+        "SEEN = {}\ndef act(ctx):\n    remember(SEEN)",
+        "SEEN: dict[str, int] = dict()\ndef act(ctx):\n    return SEEN",
+        "class Cache:\n    seen = []\ndef act(ctx):\n    Cache.seen.append(1)",
+        "class Cache:\n    seen = []\n    def add(self, x): self.seen.append(x)",
+        "class Cache:\n    seen: dict = {}",
+        "class Cache:\n    @classmethod\n    def note(cls): cls.count = 1",
+        "class Cache:\n    def note(self): type(self).count = 1",
+        "class Cache:\n    def put(self, x): self.last = x\nCACHE = Cache()",
+        "class Cache:\n    def put(self, x): self.all[x] = 1\nclass B:\n    cache = Cache()",
+        "class Cache:\n    def put(self, x): self.all.append(x)\nCACHE: Cache = Cache()",
+        "def memo(f):\n    seen = {}\n    def g(x):\n        seen[x] = f(x)\n    return g",
+        "def memo(f):\n    seen = []\n    return lambda x: seen.append(x)",
+        "def counter():\n    n = 0\n    def g():\n        nonlocal n\n        n += 1\n    return g",
+        "from itertools import accumulate\nSUMS = accumulate('ab')\ndef act(ctx): return next(SUMS)",
+        "NEXT = iter('ab')",
+        "NEXT = (x for x in 'ab')",
+        "from . import other\ndef act(ctx):\n    other.SEEN['a'] = 1",
     ],
 )
 def test_state_outside_the_tables_is_refused(source: str) -> None:
@@ -218,6 +267,34 @@ def test_constants_of_a_module_are_no_state() -> None:
         "FEES = {}\nFEES['a'] = 1\ndef act(ctx):\n    FEES = {}\n    FEES['a'] = 2\n    return FEES"
     )
     assert _rules(source) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return FEES['a']",
+        "return FEES.get('a')",
+        "return 'a' in FEES",
+        "return [FEES[x] for x in FEES]",
+        "for x in FEES: pass",
+        "return sorted(FEES) + list(FEES.values())",
+        "return {**FEES, 'b': 1}",
+        "return [*FEES]",
+        "return dict(FEES)",
+        "return f'{FEES}' if FEES else ''",
+        "fees = dict(FEES)\n    fees['b'] = 1\n    return fees",
+        "def inner(found): found.append(1)\n    return inner([])",
+        "def inner(): ctx.db.add(1)\n    return inner()",
+        "box = Box()\n    box.put(1)",
+    ],
+)
+def test_reading_a_constant_is_no_state(line: str) -> None:
+    """A module's lists and maps may be read in every way that hands none of them on."""
+    source = (
+        "FEES = {'a': 1}\nNAMES = tuple(x for x in 'ab')\n"
+        "class Box:\n    def __init__(self): self.all = []\n    def put(self, x): self.all.append(x)\n"
+    )
+    assert _rules(source + _in_action(line)) == []
 
 
 def test_other_shapes_of_code() -> None:

@@ -50,6 +50,14 @@ def test_an_app_is_found_by_its_entry_point(packages: Packages) -> None:
     assert load_apps(distribution="dist_tab").keys() == {"tab"}
 
 
+def test_the_length_of_a_number_as_text_is_the_same_on_every_node(packages: Packages) -> None:
+    """A host may set it in the environment; then an action would fault on one node and not on another."""
+    packages.install("tab", "installed_tab:app", {"installed_tab.py": TAB})
+    sys.set_int_max_str_digits(0)
+    load_apps(["tab"])
+    assert sys.get_int_max_str_digits() == 4_300
+
+
 def test_an_app_that_is_not_installed_is_named(packages: Packages) -> None:
     """The message says what is missing, what is there, and what to do."""
     packages.install("tab", "installed_tab:app", {"installed_tab.py": TAB})
