@@ -31,8 +31,8 @@ class RowCodec:
         self.columns_at = 1 + schema.is_owned + schema.is_salted
         self.width = self.columns_at + len(schema.columns)
         self.key_ordinals = tuple(schema.ordinal(name) for name in schema.key)
-        self._key_at = tuple(self.columns_at + ordinal for ordinal in self.key_ordinals)
-        self._single_key_at = self._key_at[0] if len(self._key_at) == 1 else None
+        self.key_at = tuple(self.columns_at + ordinal for ordinal in self.key_ordinals)
+        self._single_key_at = self.key_at[0] if len(self.key_at) == 1 else None
         self.index_at = {
             index.name: tuple(self.columns_at + schema.ordinal(name) for name in index.columns)
             for index in schema.indexes
@@ -54,7 +54,7 @@ class RowCodec:
         """Return the key columns' values of a stored row, in key order."""
         if self._single_key_at is not None:
             return (row[self._single_key_at],)  # type: ignore[return-value]  # key columns are never null
-        return tuple([row[at] for at in self._key_at])  # type: ignore[misc]  # as above
+        return tuple([row[at] for at in self.key_at])  # type: ignore[misc]  # as above
 
     def key(self, row: StoredRow) -> bytes:
         """Return the encoded key of a stored row. Raises: KeyTooLong, Malformed."""

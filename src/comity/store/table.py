@@ -5,6 +5,7 @@ key columns. Writes happen only inside the caller's transaction.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 
 import apsw
 
@@ -39,7 +40,9 @@ class StoredTable:
             + " WHERE "
             + where
         )
-        self._update_at = tuple(at for at, column in enumerate(columns) if column not in key)
+        changing = [at for at, column in enumerate(columns) if column not in key]
+        # _from and a key column at least, so it always gives a tuple
+        self._update_values = itemgetter(*changing, *self.codec.key_at)
         self._delete = "DELETE FROM " + name + " WHERE " + where
         self._order = " ORDER BY " + ", ".join(key)
         self._keeps_history = schema.history != "none"
@@ -100,8 +103,7 @@ class StoredTable:
         if deletes:
             run(self._delete, [key_values(row) for row in deletes])
         if updates:
-            at = self._update_at
-            run(self._update, [(*[row[i] for i in at], *key_values(row)) for row in updates])
+            run(self._update, map(self._update_values, updates))
         if inserts:
             run(self._insert, inserts)
 
