@@ -113,7 +113,7 @@ WAL_PAGES_MOVED_EARLY = 4_096  # 16 MiB: a node moves so many at a time beside i
 TREE_PAGE_ENTRIES_MAX = 64
 TREE_PAGE_BYTES_MAX = 4_057  # a tree page then lies in one page of SQLite's 4,096 bytes
 TREE_DEPTH_MAX = 8 * ENCODED_KEY_BYTES_MAX
-TREE_CACHE_PAGES_MAX = 4_096  # pages with child pages, about 5 kB each; all tables together
+TREE_CACHE_PAGES_MAX = 12_288  # pages with child pages, about 2 kB each; all tables together
 TREE_BUILD_ROWS = 20_000  # rows of one batch when a tree is built
 
 # --- transparency log (C2SP, RFC 9162) ---
