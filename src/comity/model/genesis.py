@@ -106,6 +106,15 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the ledger's name, a dash and 16 hex digits of the genesis hash."""
         return f"{self.ledger}-{self.hash.hex()[:16]}"
 
+    @property
+    def directory(self) -> str | None:
+        """Return the table that gives accounts names: ``member`` of the first app that may admit accounts, or None.
+
+        By convention its key is ``account``, and ``name`` is unique in it; the app may still lack it.
+        """
+        app = next((app.name for app in self.apps if "accounts" in app.grants), None)
+        return None if app is None else f"{app}__member"
+
     def check(self) -> None:
         """Refuse a genesis that no ledger can start from. Raises: Malformed."""
         check_ledger_name(self.ledger)
