@@ -139,7 +139,8 @@ class _Import:
         if self._session.is_dry_run:
             self._dry_run_new(declaration, rows)
             return
-        self._session.confirm(f"Make table {self._table} with the rules {declaration.preset}?")
+        key = ", ".join(schema.key)
+        self._session.confirm(f"Make table {self._table}, key {key}, rules {declaration.preset}?")
         with self._session.ledger() as ledger:
             done = ledger.call(
                 "tables.create",
@@ -148,8 +149,7 @@ class _Import:
                 is_numbered=rows.is_numbered,
             )
             self._session.out.words(
-                f"+ table {self._table}, key {', '.join(schema.key)}, rules {declaration.preset}"
-                f"  block {done.height}"
+                f"+ table {self._table}, key {key}, rules {declaration.preset}  block {done.height}"
             )
             self._send(ledger, schema, rows, declaration.preset)
 
