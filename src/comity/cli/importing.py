@@ -163,7 +163,10 @@ class _Import:
         rows = self._typed(schema, self._formats(schema))
         if self._session.is_dry_run:
             reader = self._session.reader()
-            plan = self._plan(Importer(reader, schema, self._rows_file.names), rows)
+            preset = reader.view("tables.describe", table=self._table)["preset"]
+            may_change = self._changer(reader, preset, self._own_account(reader))
+            importer = Importer(reader, schema, self._rows_file.names, may_change=may_change)
+            plan = self._plan(importer, rows)
             self._tell_rejects()
             self._session.out.data(
                 dry_words(plan, rows, self.rejects), dry_document(plan, self.rejects)
@@ -224,7 +227,7 @@ class _Import:
             schema,
             self._rows_file.names,
             batch_rows=self._options.batch,
-            may_change=self._changer(ledger, preset),
+            may_change=self._changer(ledger, preset, ledger.account),
         )
         try:
             there, differing = self._send_all(ledger, importer, rows)
@@ -269,14 +272,22 @@ class _Import:
             )
         return there
 
-    def _changer(self, ledger: Ledger, preset: str) -> Callable[[bytes | None], str | None]:
-        """Return the sentence why a row may not be changed by us, before anything is signed."""
-        me = ledger.account
+    def _own_account(self, reader: Ledger) -> bytes | None:
+        """Return the account that would act, without unlocking its key; None where that is not known."""
+        try:
+            return reader.transport.account_of_key(self._session.key_info().public_key)
+        except ConfigError:
+            return None
+
+    def _changer(
+        self, ledger: Ledger, preset: str, me: bytes | None
+    ) -> Callable[[bytes | None], str | None]:
+        """Return the sentence why a row may not be changed by ``me``, before anything is signed."""
 
         def why(owner: bytes | None) -> str | None:
             if preset not in _CHANGERS:
                 return f'rule-refused: nobody may change rows (rules "{preset}")'
-            if preset == "own-rows" and owner != me:
+            if preset == "own-rows" and owner != me and me is not None:
                 who = shown_account(owner, ledger.transport)
                 return f'not-row-owner: the row belongs to {who} (rule change = "owner")'
             return None

@@ -337,3 +337,15 @@ def test_columns_that_do_not_fit_name_the_file(comity: Comity) -> None:
     for words in (["import", file, "--table", "people"], ["row", "add", "people", "-f", file]):
         said = comity(*words, code=2).err
         assert said.startswith(f'error  {file}: column "years" of the file is not in table people')
+
+
+def test_a_dry_run_knows_whose_rows_they_are(comity: Comity) -> None:
+    """What a rule would refuse is no change in the dry run either; without a key nobody can tell."""
+    comity.import_people()
+    file = comity.write("more.csv", MORE.replace("27", "28"))
+    arguments = ("import", file, "--table", "people", "--update", "--dry-run")
+    said = comity(*arguments, "--keys", comity.folder / "bo-keys", code=1)
+    assert "+1 add  ~0 change  =2 same  !1 reject" in said.out
+    assert "line 3 cannot be a row: not-row-owner: the row belongs to ana" in said.err
+    assert "~1 change" in comity(*arguments).out
+    assert "~1 change" in comity(*arguments, "--keys", comity.folder / "none").out
