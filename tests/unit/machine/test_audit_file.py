@@ -65,6 +65,7 @@ def test_an_altered_header_is_named(
         (18, b"\1\1"),  # whether a write-ahead log is used
         (24, b"\0\0\1\0"),  # file change counter
         (40, b"\0\0\1\0"),  # schema cookie
+        (44, b"\0\0\1\4"),  # schema format
         (48, b"\0\0\1\0"),  # suggested cache size
         (72, b"\1" * 20),  # reserved
         (92, b"\0\0\1\0"),  # version-valid-for
