@@ -10,8 +10,6 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal, TextIO
@@ -55,7 +53,9 @@ FIELDS = {
     "where": "file and line of an error in Comity",
 }
 
-_REQUEST: ContextVar[str] = ContextVar("request", default="")
+REQUEST: ContextVar[str] = ContextVar(
+    "request", default=""
+)  # id of the request that this task serves
 _SAFE_ID = re.compile(rf"[A-Za-z0-9._-]{{1,{REQUEST_ID_CHARS_MAX}}}")
 _SOURCE_FOLDER = Path(comity.__file__).parent
 _REQUEST_ID_BYTES = 8
@@ -88,6 +88,10 @@ class Log:
         is_json = form == "json" or (form == "auto" and not stream.isatty())
         return cls(stream, level=level, is_json=is_json)
 
+    def tells(self, level: Level) -> bool:
+        """Tell whether events of a level are written."""
+        return LEVELS[level] >= self._least
+
     def debug(self, event: str, **fields: Value) -> None:
         """Tell what only helps to find a mistake in Comity."""
         self._write("debug", event, fields)
@@ -114,12 +118,12 @@ class Log:
         self._write("error", event, fields)
 
     def _write(self, level: Level, event: str, fields: dict[str, Value]) -> None:
-        unknown = fields.keys() - FIELDS.keys()
-        if unknown:
+        if not fields.keys() <= FIELDS.keys():
+            unknown = fields.keys() - FIELDS.keys()
             raise ValueError(f"a log line has no field {', '.join(sorted(unknown))}; see FIELDS")
-        if LEVELS[level] < self._least:
+        if not self.tells(level):
             return
-        request = _REQUEST.get()
+        request = REQUEST.get()
         if request:
             fields = {"request": request, **fields}
         shown = {name: _bounded(value) for name, value in fields.items()}
@@ -162,16 +166,6 @@ def new_request_id(given: str | None = None) -> str:
     if given is not None and _SAFE_ID.fullmatch(given):
         return given
     return os.urandom(_REQUEST_ID_BYTES).hex()
-
-
-@contextmanager
-def request(identifier: str) -> Iterator[None]:
-    """Let every line that is written in this task carry the id of its request."""
-    token = _REQUEST.set(identifier)
-    try:
-        yield
-    finally:
-        _REQUEST.reset(token)
 
 
 def _bounded(value: Value) -> Value:

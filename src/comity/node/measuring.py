@@ -32,6 +32,7 @@ def metrics_of(node: "Node") -> Metrics:
     metrics.gauge("comity_log_entries", lambda: node.tip.log_size)
     metrics.gauge("comity_in_flight_transactions", lambda: node.engine.in_flight)
     metrics.gauge("comity_oldest_in_flight_seconds", node.engine.oldest_s)
+    metrics.gauge("comity_reads_waiting", lambda: node.readers.waiting_count)
     metrics.gauge("comity_healthy", lambda: int(node.problem() is None))
     metrics.gauge("comity_wal_pages", lambda: _wal_bytes(folder) // _PAGE_BYTES)
     metrics.gauge("comity_file_bytes", lambda: folder.database.stat().st_size)

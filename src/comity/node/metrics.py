@@ -36,9 +36,6 @@ COUNTERS = {
         ("outcome",),
     ),
     "comity_blocks_total": Declared("Blocks committed since the node started."),
-    "comity_busy_total": Declared(
-        "Requests answered with: busy, retry later; by what was full.", ("what",)
-    ),
     "comity_http_requests_total": Declared(
         "HTTP requests by method, route and status.", ("method", "route", "status")
     ),
@@ -60,7 +57,6 @@ GAUGES = {
     "comity_in_flight_transactions": Declared("Transactions accepted and not yet final."),
     "comity_oldest_in_flight_seconds": Declared("How long the oldest of them has waited."),
     "comity_reads_waiting": Declared("Reads that wait for a reading process."),
-    "comity_streams_open": Declared("Event streams that are open."),
     "comity_connections_open": Declared("Connections that are open."),
     "comity_wal_pages": Declared("Length of SQLite's write-ahead log, in pages of 4 KiB."),
     "comity_file_bytes": Declared("Size of the ledger's file."),

@@ -1,6 +1,6 @@
 """``/metrics`` for Prometheus, and what is counted and logged of each HTTP request.
 
-``app.state.metrics`` holds what ``node.measuring.metrics_of(node)`` made, or None where the setting ``metrics`` is off, and
+``app.state.metrics`` holds what ``node.measuring.metrics_of(node)`` made, or None where the setting ``metrics`` is off;
 ``Measured`` is the outermost middleware.
 
 Invariant: labels and log lines name the route that answered, never the path, so they hold nothing that a caller wrote.
@@ -12,17 +12,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from comity.node.logs import Log, new_request_id
-from comity.node.logs import request as log_request
+from comity.node.logs import REQUEST, Log, new_request_id
 from comity.node.metrics import CONTENT_TYPE, Metrics
 from comity.web.problems import Problem
 from comity.web.routes import Media, Operation
 
 REQUEST_ID_HEADER = "x-request-id"
+_ID_NAME = REQUEST_ID_HEADER.encode()
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _NO_ROUTE = "none"
-_EVENT_STREAM = b"text/event-stream"
-_SERVER_ERROR = 500
+_EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")  # as Starlette writes it
+_SERVER_ERROR, _UNAVAILABLE = 500, 503
 
 
 async def read_metrics(request: Request) -> Response:
@@ -37,13 +37,14 @@ class Measured:
     """Counts each request by method, route and status, gives it an id, and logs it.
 
     Args:
-        log: gets a line for each request at the level debug, for each server error at the level warning.
+        log: gets a line for each request at the level debug; for each server error but 503 at the level warning.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, log: Log) -> None:
         self._app = app
         self._metrics = metrics
         self._log = log
+        self._is_telling_all = log.tells("debug")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -51,26 +52,25 @@ class Measured:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        identifier = new_request_id(_header(scope, REQUEST_ID_HEADER.encode()))
+        identifier = new_request_id(_header(scope, _ID_NAME))
+        id_header = (_ID_NAME, identifier.encode())
         status, is_stream = _SERVER_ERROR, False
 
         async def sending(message: Message) -> None:
             nonlocal status, is_stream
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = message.setdefault("headers", [])
-                is_stream = any(
-                    name == b"content-type" and value.startswith(_EVENT_STREAM)
-                    for name, value in headers
-                )
-                headers.append((REQUEST_ID_HEADER.encode(), identifier.encode()))
+                headers = message.get("headers", ())
+                is_stream = _EVENT_STREAM in headers
+                message["headers"] = [*headers, id_header]
             await send(message)
 
-        with log_request(identifier):
-            try:
-                await self._app(scope, receive, sending)
-            finally:
-                self._note(scope, status, perf_counter() - started, is_stream=is_stream)
+        token = REQUEST.set(identifier)
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._note(scope, status, perf_counter() - started, is_stream=is_stream)
+            REQUEST.reset(token)
 
     def _note(self, scope: Scope, status: int, seconds: float, *, is_stream: bool) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
@@ -78,7 +78,12 @@ class Measured:
         self._metrics.count("comity_http_requests_total", method, route, str(status))
         if not is_stream:
             self._metrics.observe("comity_http_seconds", seconds)
-        tell = self._log.warning if status >= _SERVER_ERROR else self._log.debug
+        if status >= _SERVER_ERROR and status != _UNAVAILABLE:
+            tell = self._log.warning
+        elif self._is_telling_all:
+            tell = self._log.debug
+        else:
+            return
         tell("request", method=method, route=route, status=status, ms=int(seconds * 1000))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from comity.errors import InvariantViolated, Malformed
 from comity.limits import LOG_VALUE_CHARS_MAX, REQUEST_ID_CHARS_MAX
-from comity.node.logs import FIELDS, Log, capture_libraries, new_request_id, request
+from comity.node.logs import FIELDS, REQUEST, Log, capture_libraries, new_request_id
 from comity.store.store import Store
 
 
@@ -78,8 +78,9 @@ def test_lines_carry_the_id_of_their_request() -> None:
     """Inside of a request each line has its id; outside none."""
     stream = io.StringIO()
     log = Log(stream, is_json=True)
-    with request("abc"):
-        log.info("inside")
+    token = REQUEST.set("abc")
+    log.info("inside")
+    REQUEST.reset(token)
     log.info("outside")
     inside, outside = _written(stream)
     assert inside["request"] == "abc"
