@@ -299,8 +299,12 @@ class Store:
             self._numbers[name] = number
             self.trees[name] = self.empty_tree(number)
             if leaf is not None:
+                if name not in schemas:
+                    raise InvariantViolated(f"table {name} has no schema; run 'comity audit'")
                 self.leaves[name] = leaf
                 self.tables[name] = StoredTable(self.connection, number, schemas[name])
+        if "comity_chain" not in self.tables:
+            raise InvariantViolated("the table comity_chain is missing; run 'comity audit'")
         chain = self.tables["comity_chain"].get((0,))
         if chain is None or chain[2] != self.height:
             raise InvariantViolated(

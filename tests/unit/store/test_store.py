@@ -119,6 +119,8 @@ def test_a_ledger_is_not_made_twice(tmp_path: Path) -> None:
         "UPDATE comity_chain SET height = 7",
         "DELETE FROM comity_tile",
         "DELETE FROM comity_block WHERE height = 1",
+        "DELETE FROM comity_schema WHERE name = 'shop__item'",
+        "DELETE FROM comity_table WHERE name = 'comity_chain'",
     ],
 )
 def test_a_file_that_contradicts_itself_is_not_opened(tmp_path: Path, damage: str) -> None:
