@@ -60,6 +60,7 @@ class _Linter(ast.NodeVisitor):
         self.parents = state.parents_of(tree)
         self.containers = state.containers_of(tree)
         self.keepers = state.keepers_of(tree)
+        self.faceless = state.faceless_in(tree)
         self.package = package
         self.depth = depth
         self.found: list[tuple[int, str, str]] = []
@@ -189,6 +190,8 @@ class _Linter(ast.NodeVisitor):
             if function.attr in rules.MUTATORS and self._outlives(function.value):
                 self.refuse(node, "state", rules.STATE)
         elif isinstance(function, ast.Name) and self._home_of(function.id) is None:
+            if function.id == "str" and node.args:
+                self._text(node.args[0])
             if function.id == "int" and node.args:
                 self.refuse(node, "int", rules.INT)
             if function.id in ("len", "sorted") and len(node.args) == 1 and not node.keywords:
@@ -259,10 +262,19 @@ class _Linter(ast.NodeVisitor):
     def visit_FormattedValue(self, node: ast.FormattedValue) -> None:
         if node.conversion in (ord("r"), ord("a")):
             self.refuse(node, "repr", rules.REPR)
+        self._text(node.value)
         spec = node.format_spec.values if isinstance(node.format_spec, ast.JoinedStr) else []
         if any(isinstance(part, ast.Constant) and str(part.value)[-1:] == "n" for part in spec):
             self.refuse(node, "format", rules.FORMAT)
         self.generic_visit(node)
+
+    def _text(self, value: ast.expr) -> None:
+        root = state.root_of(value)
+        is_module = root is None or isinstance(self._home_of(root.id), ast.Module)
+        if root is not None and self.faceless.get(root.id) and not is_module:
+            return  # a local name that a function or class elsewhere in the module has too
+        if state.has_no_text(value, self.faceless):
+            self.refuse(value, "address", rules.ADDRESS)
 
     # --- statements ---
 

@@ -96,6 +96,9 @@ INT = (
     "int(text) reads the digits of every script: use digits_of(text); for a flag, 1 if flag else 0"
 )
 REPR = _NO_REPR
+ADDRESS = (
+    "Python writes where in memory it is: write out what you mean, or tuple(...) of what it gives"
+)
 PRIVATE = "names that begin with _ belong to others: use what is public"
 STATE = "state outside the tables is lost on a restart and differs between nodes: keep it in a row"
 CATCH = (

@@ -11,6 +11,8 @@ from comity.sdk import lint_rules as rules
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 _MAKERS = ("bytearray", "dict", "list", "set")
+_PARTS = ("accounts", "db", "schema", "timers")  # of a context
+_HANDED = ("Context", "Reader", "Writer")
 _PASSING = (
     *(ast.Subscript, ast.Attribute, ast.Compare, ast.For, ast.comprehension, ast.Starred),
     *(ast.FormattedValue, ast.UnaryOp, ast.BoolOp, ast.BinOp, ast.If, ast.While, ast.Dict),
@@ -63,6 +65,27 @@ def is_iterator(value: ast.AST) -> bool:
     )
 
 
+def has_no_text(value: ast.AST, faceless: Mapping[str, bool]) -> bool:
+    """Tell whether a value as text is its place in memory. Args: faceless: names of such values."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        return value.func.attr == "range"
+    if isinstance(value, ast.Attribute):
+        return has_no_text(value.value, faceless) and value.attr in _PARTS
+    is_named = isinstance(value, ast.Name) and value.id in faceless
+    return is_named or isinstance(value, ast.Lambda) or is_iterator(value)
+
+
+def faceless_in(tree: ast.Module) -> Mapping[str, bool]:
+    """Return the names of functions and classes (true), and of contexts and readers that functions are handed."""
+    found: dict[str, bool] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = True
+        elif isinstance(node, ast.arg) and _is_name(node.annotation, _HANDED):
+            found[node.arg] = False
+    return found
+
+
 def containers_of(tree: ast.Module) -> Mapping[str, None]:
     """Return the names of a module's lists and maps."""
     pairs = assigned_in(tree)
@@ -102,6 +125,10 @@ def only_reads(parent: ast.AST | None, node: ast.AST) -> bool:
 def parents_of(tree: ast.Module) -> Mapping[ast.AST, ast.AST]:
     """Return the node around each node."""
     return {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+
+
+def _is_name(value: ast.AST | None, names: tuple[str, ...]) -> bool:
+    return isinstance(value, ast.Name) and value.id in names
 
 
 def _changes_self(method: ast.FunctionDef) -> bool:

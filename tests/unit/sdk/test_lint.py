@@ -297,6 +297,27 @@ def test_reading_a_constant_is_no_state(line: str) -> None:
     assert _rules(source + _in_action(line)) == []
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("ctx", "ctx.db", "act", "Box", "ctx.db.range(Box, limit=1)", "(x for x in 'ab')"),
+        *("map(act, 'ab')", "lambda: 1"),
+    ],
+)
+def test_what_has_no_text_is_refused(value: str) -> None:
+    """An object without words is its place in memory to Python, another one on each node."""
+    source = "class Box: pass\ndef act(ctx: Context, name: Name):\n    return "
+    assert "address" in _rules(f"{source}str({value})")
+    if "'" not in value and "lambda" not in value:
+        assert "address" in _rules(f"{source}f'{{{value}}}'")
+
+
+def test_what_has_text_is_written() -> None:
+    """Text, numbers and local names, also those that a class elsewhere has."""
+    source = "class Box: pass\ndef act(ctx: Context, name: Name):\n    Box = 1\n    return "
+    assert _rules(source + "f'{name} {ctx.height} {Box}' + str(name)") == []
+
+
 def test_other_shapes_of_code() -> None:
     """Coroutines and finalisers run at moments that differ."""
     assert _rules("async def act(ctx): pass") == ["async"]
