@@ -77,7 +77,7 @@ def start(directory: Path | None, name: str | None, host: str | None, port: int 
 async def _run(session: Session, config: Config, listener: socket.socket, log: Log) -> int:
     node = Node.open(session.node, config)
     async with node:
-        server = Server(node)
+        server = Server(node, log)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, server.stop)

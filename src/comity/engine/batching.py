@@ -97,6 +97,7 @@ class BatchingEngine:
 
     Attributes:
         problem: why no block can be written, or None.
+        block_s: seconds that the last block took to be made.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class BatchingEngine:
         stopped: Callable[[BaseException | None], None] = lambda _: None,
     ) -> None:
         self.problem: str | None = None
+        self.block_s = 0.0
         self._solo = solo
         self._machine = solo.machine
         self._interval_ns = solo.machine.genesis.block_interval_s * SECOND_NS
@@ -292,7 +294,7 @@ class BatchingEngine:
         """Make one block, settle what it holds, and let the rest wait."""
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         store = self._machine.store
-        height = store.height
+        height, started = store.height, time.monotonic()
         try:
             answers = self._solo.make_block([each.checked for each in waiting])
         except Unavailable as error:
@@ -311,6 +313,7 @@ class BatchingEngine:
             self._tell(None)
             return
         self.problem = None
+        self.block_s = time.monotonic() - started
         self._tell(
             Tip(
                 height=store.height,

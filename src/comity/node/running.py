@@ -18,7 +18,9 @@ from comity.limits import DISK_FREE_BYTES_MIN, ENGINE_STOP_S, OUTCOMES_REMEMBERE
 from comity.model.outcome import NotOrdered, Ordered
 from comity.node.config import Config
 from comity.node.folder import GENESIS_FILE
+from comity.node.health import Condition, health_of
 from comity.node.local import Clock, LocalLedger
+from comity.node.measuring import count_outcomes, metrics_of
 from comity.node.reading import Readers
 from comity.node.transport import LocalTransport
 
@@ -33,6 +35,7 @@ class Node:
         tip: the last block that is on disk.
         lookups: small reads of the last block, for the event loop alone.
         readers: all other reads, in processes of their own.
+        metrics: what is counted and measured.
         rejected: why transactions were not ordered that nobody waited for, by id; the newest.
         fault: set when the node cannot go on; the process must end.
 
@@ -61,6 +64,8 @@ class Node:
             in_flight_bytes_max=config.in_flight_bytes_max,
         )
         self.engine = BatchingEngine(ledger.engine, bounds, self._report, self._stopped)
+        self._clock = ledger.engine.clock
+        self.metrics = metrics_of(self)
 
     @classmethod
     def open(
@@ -156,11 +161,28 @@ class Node:
 
     def problem(self) -> str | None:
         """Return why the node cannot do its work, or None."""
-        problem = self.engine.problem
-        if problem is None or self.fault.is_set():
-            return problem
-        has_room = shutil.disk_usage(self.folder.directory).free >= DISK_FREE_BYTES_MIN
-        return None if has_room else problem
+        health = health_of(
+            Condition(
+                stopped="" if self._has_room() else self.engine.problem or "",
+                is_stopping=self.is_stopping,
+                oldest_wait_ms=self._oldest_wait_ms(),
+                disk_free_bytes=self._disk_free(),
+                block_time_ns=self.tip.time_ns,
+                now_ns=self._clock(),
+            )
+        )
+        return None if health.is_ok else health.reason
+
+    def _has_room(self) -> bool:
+        """Tell whether a disk that was full has room again: the next transaction will show."""
+        return not self.fault.is_set() and self._disk_free() >= DISK_FREE_BYTES_MIN
+
+    def _disk_free(self) -> int:
+        return shutil.disk_usage(self.folder.directory).free
+
+    def _oldest_wait_ms(self) -> int:
+        """Return how much longer than its block interval the oldest transaction waits."""
+        return max(0, int(self.engine.oldest_s() * 1000) - self.genesis.block_interval_s * 1000)
 
     def _take_in(self, transactions: Sequence[bytes]) -> Submission:
         submission = Submission(transactions)
@@ -175,15 +197,18 @@ class Node:
         """Pass on, from the engine's thread, what is settled."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                self._loop.call_soon_threadsafe(self._adopt, finished, tip)
+                self._loop.call_soon_threadsafe(self._adopt, finished, tip, self.engine.block_s)
 
-    def _adopt(self, finished: Sequence[Submission], tip: Tip | None) -> None:
+    def _adopt(self, finished: Sequence[Submission], tip: Tip | None, block_s: float) -> None:
         if tip is not None:
             self.tip = tip
+            self.metrics.count("comity_blocks_total")
+            self.metrics.observe("comity_commit_seconds", block_s)
             moved, self._moved = self._moved, asyncio.Event()
             moved.set()
         for submission in finished:
             answers = [each for each in submission.answers if each is not None]
+            count_outcomes(self.metrics, answers)
             future = self._futures.pop(submission, None)
             if future is not None and not future.done():
                 future.set_result(answers)

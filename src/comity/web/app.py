@@ -19,6 +19,7 @@ from comity.web import (
     events,
     ledger,
     log,
+    metrics,
     openapi,
     pages,
     proofs,
@@ -44,6 +45,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *proofs.OPERATIONS,
     *events.OPERATIONS,
     *log.OPERATIONS,
+    *metrics.OPERATIONS,
 )
 _LOG = logging.getLogger(__name__)
 _OF_STATUS = {404: "not-found", 405: "method-not-allowed"}
@@ -71,6 +73,7 @@ def build_app(node: "Node", operations: Sequence[Operation] = OPERATIONS) -> Sta
     )
     app.router.redirect_slashes = False
     app.state.node = node
+    app.state.metrics = node.metrics if node.config.metrics else None
     return app
 
 

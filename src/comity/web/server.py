@@ -25,8 +25,10 @@ from comity.limits import (
     RESPONSE_STALL_S,
     SERVER_STOP_S,
 )
+from comity.node.logs import Log
 from comity.node.running import Node
 from comity.web.app import build_app
+from comity.web.metrics import Measured
 from comity.web.problems import PROBLEM_JSON, Problem, body_of
 
 _JOINED_BYTES_MAX = 16 << 10  # a larger piece is not copied together with others
@@ -37,9 +39,9 @@ _TICK_S = 1.0  # the Date header has seconds
 class _Config(uvicorn.Config):
     """uvicorn's settings, and ours for the protocol."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, log: Log) -> None:
         super().__init__(
-            build_app(node),
+            Measured(build_app(node), node.metrics, log),
             http=_Protocol,
             ws="none",
             lifespan="off",
@@ -180,9 +182,11 @@ class _Protocol(HttpToolsProtocol):
 class Server(uvicorn.Server):
     """Serves a node until ``stop``."""
 
-    def __init__(self, node: Node) -> None:
-        super().__init__(_Config(node))
+    def __init__(self, node: Node, log: Log | None = None) -> None:
+        super().__init__(_Config(node, log or Log(level="error")))
         self._node = node
+        state = self.server_state
+        node.metrics.gauge("comity_connections_open", lambda: len(state.connections))
         self._stopping = asyncio.Event()
 
     async def run_on(self, listener: socket.socket) -> None:
