@@ -162,8 +162,13 @@ class ActionContext:
         if self._depth >= CALL_DEPTH_MAX:
             raise CallsTooDeep(depth_max=CALL_DEPTH_MAX)
         self._depth += 1
+        timers_set = self._writer.timers_set
         try:
             return self._state.attempt(lambda: self.run(action, arguments, is_timer=False))
+        except BaseException:
+            # Numbers of timers that are taken back are free again: a writer has as many as rows it writes.
+            self._writer.timers_set = timers_set
+            raise
         finally:
             self._depth -= 1
 

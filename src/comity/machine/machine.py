@@ -98,7 +98,8 @@ class Machine:
         ).fetchone()
         if row is None:
             return None
-        return row[0], row[1], Receipt.decode(unpack_stored(row[2])[1])
+        height, position, stored = row
+        return height, position, Receipt.decode(unpack_stored(stored)[1])
 
     def next_timer_ns(self) -> int | None:
         """Return the time past which the next timer is due, or None."""

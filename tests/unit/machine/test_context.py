@@ -78,6 +78,30 @@ def test_a_refused_inner_call_takes_back_timers_tables_and_accounts(world: World
     assert run(world, lambda ctx: ctx.schema.create(trial_app.schema("pool")) or {}).is_ok
 
 
+def test_timers_of_a_refused_inner_call_use_up_no_numbers(world: World) -> None:
+    """A timer's number is its writer's count: one that runs ahead of the writes would meet the next writer's."""
+    at_ns = world.now_ns + 10**11
+    seen = []
+
+    def inner(ctx: Any) -> dict[str, Any]:
+        seen.append(ctx.timers.set(at_ns, "mark", {"name": "never"}))
+        raise NotAuthorized(account=ctx.sender)
+
+    def outer(ctx: Any) -> dict[str, Any]:
+        trial_app.CHAOS["plant"] = inner
+        for _ in range(3):
+            try:
+                ctx.call("plant", {})
+            except NotAuthorized:
+                seen.append(ctx.timers.set(at_ns, "mark", {"name": f"m{len(seen)}"}))
+        return {}
+
+    assert run(world, outer).is_ok
+    numbers = [sequence & 0xFFFFF for _, sequence in seen]
+    assert numbers == [0, 0, 1, 1, 2, 2]
+    assert len(list(world.store.tables["comity_timer"].range((), ()))) == 3
+
+
 def test_what_leaves_an_inner_call_otherwise_takes_it_back_too(world: World) -> None:
     """An exception that an app may catch, such as a ValueError, leaves no half of an inner call either."""
 
