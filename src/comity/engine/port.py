@@ -17,9 +17,9 @@ class Engine(Protocol):
     def submit(self, transactions: Sequence[bytes]) -> list[Ordered | NotOrdered]:
         """Have signed transactions ordered; return one answer each, in the same order, once they are final.
 
-        An answer of a block that was committed is never lost: an engine that cannot go on in a later block (a full
-        disk, say) answers what it settled with ``Ordered``, and the rest with ``NotOrdered(code="unavailable",
-        waits=True)``, whose message is the fault's. Raises: Unavailable, only when it settled nothing.
+        No answer of a committed block is lost: an engine that cannot go on in a later one (a full disk, say) answers
+        what it settled, and the rest with ``NotOrdered(waits=True)`` of the fault's code and message.
+        Raises: Unavailable, when it settled nothing.
         """
 
     def run_due(self) -> int:
