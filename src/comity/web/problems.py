@@ -137,10 +137,8 @@ def _refused(error: Refused) -> ProblemBody:
 
 
 def _code(error: ComityError) -> str:
-    if isinstance(error, Problem | Rejected | QueryError):
+    if isinstance(error, Problem | Rejected | QueryError | Unavailable):
         return error.code
-    if isinstance(error, Unavailable):
-        return "unavailable"
     if isinstance(error, Malformed):
         return "malformed"
     return "misconfigured" if isinstance(error, ConfigError) else "fault"
