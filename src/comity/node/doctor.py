@@ -53,8 +53,8 @@ def examine(directory: Path, environment: Mapping[str, str], now_ns: int) -> Ite
     except ConfigError:
         config = Config()  # told above; the other checks go on with the defaults
     yield from _guarded("disk", lambda: _disk(directory))
-    yield from _guarded("open files", lambda: _open_files(config))
     holder = folder_checks.lock_holder(folder)
+    yield from _guarded("open files", lambda: _open_files(config, holder))
     yield from _guarded("running", lambda: _running(config, holder))
     about_folder = list(_guarded("folder", lambda: folder_checks.check_folder(folder)))
     yield from about_folder
@@ -120,10 +120,16 @@ def _disk(directory: Path) -> Iterator[Finding]:
         yield well("disk", words)
 
 
-def _open_files(config: Config) -> Iterator[Finding]:
-    may = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+def _open_files(config: Config, holder: str | None) -> Iterator[Finding]:
+    """Look at the limit of the running node; without one at that of this shell, from which it would be started."""
+    process = int(holder) if holder is not None and holder.isdecimal() else 0
+    try:
+        may = resource.prlimit(process, resource.RLIMIT_NOFILE)[0]
+    except (PermissionError, ProcessLookupError):  # another user's
+        process, may = 0, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    who = f"process {process}" if process else "a node started from this shell"
     needed = config.connections_max + OPEN_FILES_BESIDE_CONNECTIONS
-    words = f"this shell's processes may open {may:,} files; connections_max needs {needed:,}"
+    words = f"{who} may open {may:,} files; connections_max needs {needed:,}"
     if may == resource.RLIM_INFINITY or may >= needed:
         yield well("open files", words)
         return
