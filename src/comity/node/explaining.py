@@ -24,11 +24,6 @@ def explain(apps: "Mapping[str, Declaration]", receipt: Receipt) -> Explanation:
             sentence=f"This program does not know what it means: {name}.", fix="",
             fields=receipt.fields,
         )  # fmt: skip
-    account = import_module("comity.sdk.types").AccountId
-    holds = import_module("typing").get_args
-    accounts = tuple(
-        name for name, hint in refusal.field_types.items() if account in (hint, *holds(hint))
-    )
     return Explanation(
         app=receipt.app,
         number=receipt.code,
@@ -36,8 +31,16 @@ def explain(apps: "Mapping[str, Declaration]", receipt: Receipt) -> Explanation:
         sentence=refusal.sentence(),
         fix=refusal.fix,
         fields=receipt.fields,
-        accounts=accounts,
+        accounts=account_fields(refusal),
     )
+
+
+def account_fields(refusal: Any) -> tuple[str, ...]:
+    """Return the names of the fields of a declared refusal that hold accounts."""
+    account = import_module("comity.sdk.types").AccountId
+    holds = import_module("typing").get_args
+    hints = refusal.field_types.items()
+    return tuple(name for name, hint in hints if account in (hint, *holds(hint)))
 
 
 def _refusal_of(apps: "Mapping[str, Declaration]", receipt: Receipt) -> Any:

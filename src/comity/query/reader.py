@@ -161,6 +161,8 @@ def _sql_body(found: answer.Answer, media: reads.Media) -> bytes:
         return answer.to_csv(found).encode()
     if media == "jsonl":
         return bodies.answer_lines(found)
+    if media == "msgpack":
+        return reads.to_bytes(found)
     return documents.to_json(
         documents.Sql(
             columns=[column.name for column in found.columns],

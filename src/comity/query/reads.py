@@ -15,7 +15,7 @@ import msgspec
 from comity import limits
 from comity.query.frames import Failure, QueryLimits
 
-Media: TypeAlias = Literal["json", "csv", "jsonl"]
+Media: TypeAlias = Literal["json", "csv", "jsonl", "msgpack"]
 Operator: TypeAlias = Literal[
     "eq", "not", "lt", "lte", "gt", "gte", "isnull", "startswith"
 ]  # as Datasette spells them behind two underscores
@@ -137,12 +137,13 @@ class SqlRead(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ViewRead(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A view of an application; arguments are JSON values, or texts where ``is_text``."""
+    """A view of an application; arguments are JSON values, or texts where ``is_text``; ``msgpack`` loses no type."""
 
     app: str
     view: str
     arguments: Mapping[str, Any] = {}
     is_text: bool = False
+    media: Media = "json"
 
 
 class RowProofRead(msgspec.Struct, frozen=True, kw_only=True, tag=True):

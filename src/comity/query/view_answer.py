@@ -10,6 +10,7 @@ import apsw
 import msgspec
 
 from comity.errors import Malformed, QueryError
+from comity.query import reads
 from comity.query.answer import AnswerColumn, json_value, shown
 from comity.query.asof import snapshot_of
 from comity.query.blocks import loose
@@ -33,6 +34,9 @@ def answer(connection: apsw.Connection, apps: Mapping[str, Declaration], read: V
     with connection:  # a savepoint of the snapshot that is being read
         snapshot = snapshot_of(connection, None)
         result = run_view(connection, app, read.view, arguments)
+    if read.media == "msgpack":
+        exact = {"height": snapshot.height, "app_hash": snapshot.app_hash, "result": result}
+        return Found(height=snapshot.height, app_hash=snapshot.app_hash, body=reads.to_bytes(exact))
     document = ViewAnswer(
         app=read.app,
         view=read.view,

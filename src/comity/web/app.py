@@ -17,8 +17,10 @@ from comity.errors import ComityError, InvariantViolated
 from comity.web import (
     blocks,
     events,
+    keys,
     ledger,
     log,
+    members,
     metrics,
     openapi,
     pages,
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 
 OPERATIONS: tuple[Operation, ...] = (
     *ledger.OPERATIONS,
+    *keys.OPERATIONS,
     *transactions.OPERATIONS,
+    *members.OPERATIONS,
     *tables.OPERATIONS,
     *rows.OPERATIONS,
     *sql.OPERATIONS,

@@ -35,6 +35,7 @@ MEDIA_TYPES: Mapping[str, Media] = {
     "application/jsonl": "jsonl",
     "application/x-ndjson": "jsonl",
 }
+MSGPACK = "application/vnd.msgpack"  # for programs: every value with its type
 _CHUNK_BYTES = 64 << 10
 
 

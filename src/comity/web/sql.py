@@ -13,13 +13,15 @@ from comity import limits
 from comity.query import documents, reads
 from comity.web.bodies import media_type_of, read_body
 from comity.web.problems import Problem
-from comity.web.reading import AT, MEDIA_TYPES, Height, ask, cache_of, media_of
+from comity.web.reading import AT, MEDIA_TYPES, MSGPACK, Height, ask, cache_of, media_of
 from comity.web.routes import JSON, Media, Operation, query, values_of
 
 Text = Annotated[str, msgspec.Meta(max_length=limits.QUERY_SQL_BYTES_MAX)]
 _BODY_BYTES_MAX = 2 * (limits.QUERY_SQL_BYTES_MAX + limits.QUERY_PARAMETERS_BYTES_MAX)
-_FORMS = tuple(Media(name) for name in MEDIA_TYPES if MEDIA_TYPES[name] != "json")
+_MEDIA: dict[str, reads.Media] = {**MEDIA_TYPES, MSGPACK: "msgpack"}
+_FORMS = tuple(Media(name) for name in _MEDIA if _MEDIA[name] != "json")
 _Value = int | float | str | bool | None
+_SCALARS = (int, float, str, bytes, bool, type(None))
 
 
 class SqlQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -36,17 +38,31 @@ class SqlQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     at: Height | None = None
 
 
+class ExactQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A query in msgpack, whose parameters may be bytes."""
+
+    sql: Text
+    parameters: list[Any] | dict[str, Any] = []
+    at: Height | None = None
+
+
 _decode = msgspec.json.Decoder(SqlQuery).decode
+_decode_exact = msgspec.msgpack.Decoder(ExactQuery).decode
 
 
 async def run_sql(request: Request) -> Response:
     """Answer the query of a body."""
-    media_type_of(request, (JSON,))
+    is_exact = media_type_of(request, (JSON, MSGPACK)) == MSGPACK
+    asked: SqlQuery | ExactQuery
     try:
-        asked = _decode(await read_body(request, _BODY_BYTES_MAX))
+        body = await read_body(request, _BODY_BYTES_MAX)
+        asked = _decode_exact(body) if is_exact else _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem("bad-body", f'{error}; write {{"sql": ...}}') from error
     given = asked.parameters
+    values = given.values() if isinstance(given, dict) else given
+    if any(type(value) not in _SCALARS for value in values):
+        raise Problem("bad-body", "parameters: numbers, texts, bytes, true, false and null alone")
     return await _run(
         request, asked.sql, given if isinstance(given, dict) else tuple(given), asked.at
     )
@@ -59,11 +75,12 @@ async def run_sql_of_address(request: Request) -> Response:
 
 
 async def _run(request: Request, sql: str, parameters: Any, at: int | None) -> Response:
-    media_type = media_of(request)
-    read = reads.SqlRead(sql=sql, parameters=parameters, at=at, media=MEDIA_TYPES[media_type])
+    media_type = media_of(request, tuple(_MEDIA))
+    read = reads.SqlRead(sql=sql, parameters=parameters, at=at, media=_MEDIA[media_type])
     return await ask(request, read, media_type=media_type, cache=cache_of(at))
 
 
+_EXACT = Media(MSGPACK, "The same; parameters may be bytes.")
 _ANSWERS = {200: (documents.Sql, *_FORMS)}
 OPERATIONS = (
     Operation(
@@ -73,7 +90,7 @@ OPERATIONS = (
             "SQLite's SQL over the tables, within QUERY_* of GET /v1/limits. A decimal is a whole number of its"
             " smallest units where a query computes with it."
         ),
-        handler=run_sql, bodies=(SqlQuery,), answers=_ANSWERS, problems=(404, 408, 413, 415),
+        handler=run_sql, bodies=(SqlQuery, _EXACT), answers=_ANSWERS, problems=(404, 408, 413, 415),
     ),
     Operation(
         method="GET", path="/v1/sql", name="runSqlOfAddress", tag="sql",

@@ -11,15 +11,20 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from comity.limits import READ_TEXT_CHARS_MAX
+from comity.limits import QUERY_PARAMETERS_BYTES_MAX, READ_TEXT_CHARS_MAX
 from comity.model.column import ColumnType
+from comity.node.explaining import account_fields
 from comity.query import documents, reads
 from comity.sdk.declaration import Declaration, Function, View
 from comity.sdk.describe import shape_words
+from comity.sdk.refusals import Refusal
 from comity.sdk.schema_json import arguments_schema
 from comity.sdk.shape import Shape
-from comity.web.reading import ask
-from comity.web.routes import Operation, Parameter, answer, node_of, query
+from comity.sdk.standard import STANDARD
+from comity.web.bodies import media_type_of, read_body
+from comity.web.problems import Problem
+from comity.web.reading import MSGPACK, ask, media_of
+from comity.web.routes import Media, Operation, Parameter, answer, node_of, query
 
 
 class AppFunction(msgspec.Struct, kw_only=True):
@@ -36,6 +41,21 @@ class AppFunction(msgspec.Struct, kw_only=True):
     returns: str
 
 
+class AppRefusal(msgspec.Struct, kw_only=True):
+    """A refusal by its number in receipts.
+
+    Args:
+        sentence: what is true; fix: what to do, and who can do it.
+        accounts: names of the fields that hold accounts.
+    """
+
+    number: int
+    name: str
+    sentence: str
+    fix: str
+    accounts: list[str]
+
+
 class App(msgspec.Struct, kw_only=True):
     """An application of the ledger."""
 
@@ -44,19 +64,23 @@ class App(msgspec.Struct, kw_only=True):
     summary: str
     actions: list[AppFunction]
     views: list[AppFunction]
+    refusals: list[AppRefusal]
 
 
 class Apps(msgspec.Struct, kw_only=True):
-    """The applications of the ledger."""
+    """The applications of the ledger; ``refusals`` are those of the ledger itself."""
 
     apps: list[App]
+    refusals: list[AppRefusal]
 
 
 async def list_apps(request: Request) -> Response:
     """List what applications declare."""
-    return answer(Apps(apps=[_app(each) for each in node_of(request).apps.values()]))
+    apps = [_app(each) for each in node_of(request).apps.values()]
+    return answer(Apps(apps=apps, refusals=[_refusal(each) for each in STANDARD]))
 
 
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 LIST_APPS = Operation(
     method="GET", path="/v1/apps", name="listApps", tag="apps",
     summary="List the applications with their actions and views.",
@@ -65,8 +89,13 @@ LIST_APPS = Operation(
 
 
 def operations_of(apps: Mapping[str, Declaration]) -> tuple[Operation, ...]:
-    """Return the routes of applications: the list of them, and one for each view."""
-    found = [_operation(app, view) for app in apps.values() for view in app.views.values()]
+    """Return the routes of applications: the list of them, and two for each view."""
+    found = [
+        make(app, view)
+        for app in apps.values()
+        for view in app.views.values()
+        for make in (_operation, _exact)
+    ]
     return (LIST_APPS, *found)
 
 
@@ -77,11 +106,10 @@ def _operation(app: Declaration, view: View) -> Operation:
         )
         return await ask(request, read)
 
-    words = view.name.title().replace("_", "")
     return Operation(
         method="GET",
         path=f"/v1/apps/{app.name}/{view.name}",
-        name=f"view{app.name.title().replace('_', '')}{words}",
+        name=f"view{_words(app, view)}",
         tag=f"app {app.name}",
         summary=view.doc,
         description=view.description,
@@ -90,6 +118,36 @@ def _operation(app: Declaration, view: View) -> Operation:
         answers={200: documents.ViewAnswer},
         problems=(404, 408, 422),
     )
+
+
+def _exact(app: Declaration, view: View) -> Operation:
+    """Return the route of a view for programs: arguments and result keep their types."""
+
+    async def run(request: Request) -> Response:
+        media_type_of(request, (MSGPACK,))
+        media_of(request, (MSGPACK,))
+        try:
+            arguments = _decode(await read_body(request, QUERY_PARAMETERS_BYTES_MAX))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Problem("bad-body", f"{error}; a map of arguments is needed") from error
+        read = reads.ViewRead(app=app.name, view=view.name, arguments=arguments, media="msgpack")
+        return await ask(request, read, media_type=MSGPACK)
+
+    return Operation(
+        method="POST",
+        path=f"/v1/apps/{app.name}/{view.name}",
+        name=f"askView{_words(app, view)}",
+        tag=f"app {app.name}",
+        summary=f"{view.doc} For programs: msgpack, in which every value has its type.",
+        handler=run,
+        bodies=(Media(MSGPACK, "A map of arguments."),),
+        answers={200: Media(MSGPACK, "{height, app_hash, result}")},
+        problems=(404, 408, 413, 415, 422),
+    )
+
+
+def _words(app: Declaration, view: View) -> str:
+    return f"{app.name} {view.name}".title().replace("_", "").replace(" ", "")
 
 
 def _parameters(view: View) -> tuple[Parameter, ...]:
@@ -135,6 +193,17 @@ def _app(app: Declaration) -> App:
         summary=app.doc,
         actions=[_function(each) for each in actions],
         views=[_function(each) for each in app.views.values()],
+        refusals=[_refusal(each) for each in app.refusals.values()],
+    )
+
+
+def _refusal(kind: type[Refusal]) -> AppRefusal:
+    return AppRefusal(
+        number=kind.code,
+        name=kind.__name__,
+        sentence=kind.sentence(),
+        fix=kind.fix,
+        accounts=list(account_fields(kind)),
     )
 
 
