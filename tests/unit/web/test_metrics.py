@@ -14,12 +14,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from comity.model.outcome import NotOrdered
+from comity.node.config import Config
 from comity.node.logs import Log
-from comity.node.measuring import count_outcomes, metrics_of
+from comity.node.measuring import count_outcomes
 from comity.node.metrics import CONTENT_TYPE, Metrics
 from comity.node.running import Node
-from comity.web.app import OPERATIONS, build_app
-from comity.web.metrics import OPERATIONS as METRICS
+from comity.web.app import build_app
 from comity.web.metrics import Measured
 from tests.shared_ledger import SharedLedger
 
@@ -115,34 +115,26 @@ def test_a_stream_is_counted_and_not_timed() -> None:
 
 
 def test_a_node_shows_its_metrics(tmp_path: Path) -> None:
-    """/metrics of a real node tells height, time, outcomes, and that all is well."""
+    """/metrics of a real node tells height and outcomes; the setting turns it off."""
     ledger = SharedLedger(tmp_path / "ledger")
     ledger.local.close()
 
-    async def go() -> tuple[httpx.Response, httpx.Response]:
-        node = Node.open(tmp_path / "ledger")
-        async with node:
-            app = build_app(
-                node, (*OPERATIONS, *METRICS) if METRICS[0] not in OPERATIONS else OPERATIONS
-            )
-            metrics = metrics_of(node)
+    async def go(config: Config) -> httpx.Response:
+        async with Node.open(tmp_path / "ledger", config) as node:
             refused = NotOrdered(code="expired", message="")
-            count_outcomes(metrics, [refused, refused, None])
-            transport = httpx.ASGITransport(app)
+            count_outcomes(node.metrics, [refused, refused, None])
+            transport = httpx.ASGITransport(build_app(node))
             async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
-                app.state.metrics = metrics
-                shown = await client.get("/metrics")
-                app.state.metrics = None
-                hidden = await client.get("/metrics")
+                answer = await client.get("/metrics")
             while len(node.readers.process_ids) < 4:
                 await asyncio.sleep(0.01)
-            return shown, hidden
+            return answer
 
-    shown, hidden = asyncio.run(go())
+    shown = asyncio.run(go(Config()))
     assert shown.headers["content-type"] == CONTENT_TYPE
     lines = shown.text.splitlines()
     assert f"comity_height {ledger.height}" in lines
-    assert "comity_healthy 1" in lines
     assert 'comity_transactions_total{outcome="expired"} 2' in lines
+    hidden = asyncio.run(go(Config(metrics=False)))
     assert hidden.status_code == 404
     assert hidden.headers["content-type"] == "application/problem+json"
