@@ -1,6 +1,7 @@
 """A ledger in a folder with a shared table, for tests of what reads it while it is written."""
 
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,22 @@ PAIRS = {
 
 
 class SharedLedger:
-    """Writes a ledger; a call of ``commit`` is a block."""
+    """Writes a ledger; a call of ``commit`` is a block.
 
-    def __init__(self, directory: Path, tables: Sequence[Mapping[str, Any]] = (STOCK, PAIRS)) -> None:
+    Args:
+        start_ns: its first time; None for now, as a ledger needs that is to be served.
+
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        tables: Sequence[Mapping[str, Any]] = (STOCK, PAIRS),
+        *,
+        start_ns: int | None = START_NS,
+    ) -> None:
         self._salts = itertools.count(1)
-        self._now_ns = START_NS
+        self._now_ns = time.time_ns() if start_ns is None else start_ns
         self.local = LocalLedger.create(
             directory,
             name="shared",

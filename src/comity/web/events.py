@@ -174,6 +174,8 @@ async def _events(
                 return
             async for comment in _silence(node, height_read):
                 yield comment
+            if node.is_stopping:
+                return
         height_read = node.tip.height
         try:
             batch = await source.read(place)
@@ -193,7 +195,7 @@ async def _silence(node: Node, height: int) -> AsyncIterator[bytes]:
     while True:
         with suppress(TimeoutError):
             async with asyncio.timeout(EVENT_COMMENT_S):
-                with suppress(Unavailable):  # the node stops: the next read says so
+                with suppress(Unavailable):  # the node stops
                     await node.next_tip(height)
                 return
         yield b":\n\n"
