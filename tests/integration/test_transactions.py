@@ -8,11 +8,13 @@ import pytest
 
 from comity.crypto import cbor
 from comity.limits import REQUEST_TRANSACTIONS_MAX
+from comity.model.account import to_text
 from comity.model.genesis import Genesis
 from comity.model.receipt import Receipt
 from comity.model.transaction import Call
 from comity.testing.people import Person
 from tests.integration.node_process import (
+    ANA,
     CBOR,
     NodeProcess,
     add,
@@ -199,3 +201,25 @@ def test_an_action_that_is_not_there_is_refused(served: Served) -> None:
     client, genesis = served
     answer = send(client, sign(genesis, Call("nothing.at_all", {})))
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown-action")
+
+
+def test_members_and_keys_are_listed(served: Served) -> None:
+    """The founder is a member by name, by account and in the list; her key leads to her account and back."""
+    client, _ = served
+    ana = to_text(ANA.account_id)
+    lists = [
+        client.get("/v1/members", params=params).json()["members"]
+        for params in ({}, {"name": "ana"}, {"account": ana})
+    ]
+    assert lists[0] == lists[1] == lists[2]
+    (member,) = lists[0]
+    assert (member["account"], member["status"], member["roles"]) == (ana, "active", ["admin"])
+    page = client.get("/v1/members", params={"limit": 1}).json()
+    assert client.get("/v1/members", params={"after": page["next"]}).json()["members"] == []
+    (key,) = client.get("/v1/keys", params={"account": ana}).json()["keys"]
+    assert (key["key"], key["type"], key["scope"]) == (ANA.public_key.hex(), "ed25519", "owner")
+    assert client.get("/v1/keys", params={"key": key["key"]}).json()["keys"] == [key]
+    assert client.get("/v1/keys", params={"key": "00" * 32}).json()["keys"] == []
+    for wrong in ({"account": "cm1qqqqqqqqqqq"}, {"after": "x"}, {"limit": "0"}):
+        assert client.get("/v1/members", params=wrong).status_code == 400
+    assert client.get("/v1/keys").status_code == 400
