@@ -17,7 +17,6 @@ from comity.errors import ComityError, InvariantViolated
 from comity.web import (
     blocks,
     events,
-    keys,
     ledger,
     log,
     members,
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 OPERATIONS: tuple[Operation, ...] = (
     *ledger.OPERATIONS,
-    *keys.OPERATIONS,
     *transactions.OPERATIONS,
     *members.OPERATIONS,
     *tables.OPERATIONS,
