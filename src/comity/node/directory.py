@@ -89,9 +89,11 @@ def search_key(database: Path, public_key: bytes) -> list[Key]:
 
 
 def _members(connection: apsw.Connection, sql: str, values: tuple[Any, ...]) -> list[Member]:
-    rows: list[Any]
+    execute: Any = (
+        connection.execute
+    )  # a column may hold anything; these hold what their table declares
     try:
-        rows = connection.execute(sql, values).fetchall()
+        rows = execute(sql, values).fetchall()
     except apsw.SQLError as error:
         raise QueryError("unknown-app", "this ledger has no app members") from error
     return [
@@ -104,10 +106,11 @@ def _members(connection: apsw.Connection, sql: str, values: tuple[Any, ...]) -> 
 
 
 def _keys(connection: apsw.Connection, sql: str, values: tuple[Any, ...]) -> list[Key]:
+    execute: Any = connection.execute
     return [
         Key(
             key=key.hex(), account=to_text(account), type=KEY_TYPES.get(kind, str(kind)),
             scope=scope, valid_until=valid_until,
         )
-        for key, account, kind, scope, valid_until in connection.execute(sql, values)
+        for key, account, kind, scope, valid_until in execute(sql, values)
     ]  # fmt: skip
