@@ -243,7 +243,7 @@ def test_a_full_scan_does_not_block_the_writer(tmp_path: Path) -> None:
                     found: Found = await readers.ask(scan)
                     heights.append(found.height)
                 except QueryError as error:
-                    assert error.limit == "QUERY_TIME_MS"  # noqa: PT017
+                    assert error.limit == "QUERY_TIME_MS"  # noqa: PT017 - the other answer is no error
 
         scanning = asyncio.create_task(scan_on())
         await asyncio.sleep(0.5)

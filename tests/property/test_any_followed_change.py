@@ -139,9 +139,9 @@ def test_changes_before_the_undo_records_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("_looked_up", lambda table, keys, start: []),  # noqa: ARG005
-        ("_complete_to", lambda arm, newest: newest),  # noqa: ARG005
-        ("tail_start", lambda connection, past, position: (1 << 40, 0)),  # noqa: ARG005
+        ("_looked_up", lambda *_: []),
+        ("_complete_to", lambda _, newest: newest),
+        ("tail_start", lambda *_: (1 << 40, 0)),
     ],
     ids=["added rows are forgotten", "what was cut counts as whole", "history is left out"],
 )

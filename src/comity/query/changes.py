@@ -55,6 +55,7 @@ class Changes:
         self._connection = connection
         self._schemas = schemas
         self._kept = Points("", 0, -1, [])
+        self._author: _Author | None = None
 
     def answer(self, read: ChangesRead) -> Found:
         """Return events as JSON Lines; ``next`` is the id to go on from.
@@ -71,6 +72,7 @@ class Changes:
         seen, found = (read.position, read.index), self._points(table, read.position, read.index)
         points = [point for point in found.points if (point[0], point[1]) > seen]
         events: list[bytes] = []
+        self._author = None  # a name may have changed since the last answer
         size, last = 0, (found.end, _ALL)  # unless something is left
         for point in points:
             if len(events) == read.limit or size > read.size:
@@ -97,24 +99,48 @@ class Changes:
 
     def _event(self, table: TableAt, position: int, index: int, key: Key) -> Change:
         old, new = _versions(self._connection, table, position, key)
-        event = event_at(self._connection, position)
-        sender, identifier = event.sender, event.transaction_id
-        hash_of = table.codec.row_hash
+        if self._author is None or self._author.position != position:
+            self._author = _author(self._connection, position)
+        author, hash_of = self._author, table.codec.row_hash
         return Change(
             id=f"{position}.{index}",
             table=table.name,
             key=key_text(key, table.schema.key_columns),
             kind="added" if old is None else "removed" if new is None else "changed",
-            height=event.height,
-            time=None if event.time_ns is None else text_of(event.time_ns),
-            transaction=None if identifier is None else identifier.hex(),
-            account=None if sender is None else account.to_text(sender),
-            who=None if sender is None else name_of(self._connection, sender),
+            height=author.height,
+            time=author.time,
+            transaction=author.transaction,
+            account=author.account,
+            who=author.who,
             old_hash=None if old is None else hash_of(old).hex(),
             new_hash=None if new is None else hash_of(new).hex(),
             old=None if old is None else bodies.row_document(table, old),
             new=None if new is None else bodies.row_document(table, new),
         )
+
+
+class _Author(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what stands at a log position: the same for all of its changes."""
+
+    position: int
+    height: int
+    time: str | None
+    transaction: str | None
+    account: str | None
+    who: str | None
+
+
+def _author(connection: apsw.Connection, position: int) -> _Author:
+    event = event_at(connection, position)
+    sender, identifier = event.sender, event.transaction_id
+    return _Author(
+        position=position,
+        height=event.height,
+        time=None if event.time_ns is None else text_of(event.time_ns),
+        transaction=None if identifier is None else identifier.hex(),
+        account=None if sender is None else account.to_text(sender),
+        who=None if sender is None else name_of(connection, sender),
+    )
 
 
 def _check_kept(connection: apsw.Connection, table: TableAt, position: int) -> None:
