@@ -30,6 +30,7 @@ SALT_BYTES = 16
 
 # --- consensus: blocks (R3) ---
 ROWS_WRITTEN_PER_BLOCK_MAX = 20_000
+ROWS_TOUCHED_PER_BLOCK_MAX = 400_000  # read or written, 1.5 s; what is left waits, timers use half
 BLOCK_BYTES_MAX = 4 << 20  # sum of the entries of one block
 TIMERS_PER_BLOCK_MAX = 500
 TIMER_DELAY_NS_MIN = (
@@ -278,6 +279,8 @@ if ROWS_TOUCHED_PER_TRANSACTION_MAX > ROWS_WRITTEN_PER_BLOCK_MAX:
     raise ValueError("one transaction could exceed a block's rows")
 if TABLES_MAX > TABLES_EVER_MAX:
     raise ValueError("a ledger could not have as many tables as it may")
+if 4 * ROWS_TOUCHED_PER_TRANSACTION_MAX > ROWS_TOUCHED_PER_BLOCK_MAX:
+    raise ValueError("timers could leave no room for a transaction")
 if TRANSACTION_BYTES_MAX > BLOCK_BYTES_MAX:
     raise ValueError("one transaction could exceed a block's bytes")
 if QUERY_VALUE_BYTES_MAX < 2 * TRANSACTION_BYTES_MAX:

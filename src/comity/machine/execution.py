@@ -13,6 +13,7 @@ from comity.crypto import cbor
 from comity.crypto.ordered import encode_key
 from comity.errors import ComityError, InvariantViolated, Malformed, Refusal, Unavailable
 from comity.limits import (
+    ROWS_TOUCHED_PER_BLOCK_MAX,
     ROWS_WRITTEN_PER_BLOCK_MAX,
     TIMERS_PER_BLOCK_MAX,
 )
@@ -61,7 +62,7 @@ class AppFault(ComityError):
 
 
 class BlockFull(ComityError):
-    """The block would write more rows than ``ROWS_WRITTEN_PER_BLOCK_MAX``."""
+    """The block would write or touch more rows than one may."""
 
 
 class Execution:
@@ -94,10 +95,13 @@ class Execution:
         for row in self.due_timers():
             if timers.rows.get(timers.codec.key(row), row) is None:
                 continue  # an earlier timer of this block cancelled it
+            if self._state.rows_touched() > ROWS_TOUCHED_PER_BLOCK_MAX // 2:
+                break
             at = (row.fire_at, row.sequence)
-            mark = self._state.mark()
+            mark, touched = self._state.mark(), self._state.rows_touched()
             if (is_decided and at in given_up) or not self._fire(row, mark):
                 faulted.append(at)
+                self._state.count_again(touched)
             if self._state.written() >= ROWS_WRITTEN_PER_BLOCK_MAX:
                 self._state.roll_back(mark)
                 if faulted and faulted[-1] == at:
@@ -113,6 +117,19 @@ class Execution:
         Raises: AppFault, BlockFull: nothing changed, and there is no receipt.
         """
         self._state.begin(position)
+        touched = self._state.rows_touched()
+        try:
+            receipt = self._run_transaction(checked)
+            self._check_room()
+        except (AppFault, BlockFull):
+            self._state.roll_back()
+            self._state.count_again(touched)
+            raise
+        self._state.seal()
+        return receipt
+
+    def _run_transaction(self, checked: Checked) -> Receipt:
+        """Run the calls, to stand or be taken back with ``seal``, and return the receipt. Raises: AppFault."""
         results: list[cbor.Value] = []
         mark = 0
         try:
@@ -130,27 +147,16 @@ class Execution:
             if len(_shielded("results", receipt.encode)) > RECEIPT_BYTES_MAX:
                 raise ResultTooLarge(bytes_max=RECEIPT_BYTES_MAX)
         except Refusal as refusal:
-            return self._refuse(refusal, len(results), mark)
-        except AppFault:
-            self._state.roll_back()
-            raise
-        if self._state.rows_written + self._state.written() > ROWS_WRITTEN_PER_BLOCK_MAX:
-            self._state.roll_back()
-            raise BlockFull(f"a block writes at most {ROWS_WRITTEN_PER_BLOCK_MAX} rows")
-        self._state.seal()
+            self._state.roll_back(mark)
+            return _refused(refusal, len(results))
         return receipt
 
-    def _refuse(self, refusal: Refusal, call_index: int, mark: int) -> Receipt:
-        """Take the calls back and return the receipt of their refusal. Raises: AppFault; then nothing stays."""
-        where = f"{type(refusal).__name__} of {refusal.app}"
-        try:
-            receipt = _shielded(where, lambda: _receipt_of(refusal, call_index))
-        except (AppFault, Refusal) as fault:
-            self._state.roll_back()
-            raise AppFault(where, fault) from fault
-        self._state.roll_back(mark)
-        self._state.seal()
-        return receipt
+    def _check_room(self) -> None:
+        """Refuse what a block has no room for beside what it holds. Raises: BlockFull."""
+        if self._state.rows_written + self._state.written() > ROWS_WRITTEN_PER_BLOCK_MAX:
+            raise BlockFull(f"a block writes at most {ROWS_WRITTEN_PER_BLOCK_MAX} rows")
+        if self._state.rows_touched() > ROWS_TOUCHED_PER_BLOCK_MAX:
+            raise BlockFull(f"a block touches at most {ROWS_TOUCHED_PER_BLOCK_MAX} rows")
 
     def _charge(self, checked: Checked) -> None:
         """Count the calls against the ledger's quotas, to stay even if the transaction is refused (rule R2.5)."""
@@ -240,6 +246,15 @@ def _run(
 ) -> cbor.Value:
     """Run an action or timer and return its result as CBOR holds it. Raises: AppFault, any refusal."""
     return _shielded(where, lambda: value_of(context.run(name, arguments, is_timer=is_timer)))
+
+
+def _refused(refusal: Refusal, call_index: int) -> Receipt:
+    """Return the receipt of a refusal. Raises: AppFault."""
+    where = f"{type(refusal).__name__} of {refusal.app}"
+    try:
+        return _shielded(where, lambda: _receipt_of(refusal, call_index))
+    except Refusal as again:
+        raise AppFault(where, again) from again
 
 
 def _receipt_of(refusal: Refusal, call_index: int) -> Receipt:

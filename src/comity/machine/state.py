@@ -31,6 +31,7 @@ class State:
         self.store = store
         self.position = 0
         self.rows_written = 0
+        self._counted = 0  # rows touched in this block before the present count
         self._tables: dict[str, PendingTable] = {}
         self._journal: list[tuple[PendingTable, bytes, StoredRow | Missing | None]] = []
         self._replaced: list[tuple[int, str, PendingTable | None]] = []
@@ -106,15 +107,25 @@ class State:
             raise TooMuchWork(rows_max=ROWS_TOUCHED_PER_TRANSACTION_MAX)
         self._journal.append((table, key, table.set(key, row)))
 
+    def rows_touched(self) -> int:
+        """Return how many rows were read or written in this block."""
+        return self._counted + self._touched
+
+    def count_again(self, rows_touched: int) -> None:
+        """Go on from an earlier ``rows_touched``: what faults counts nowhere, because not every node runs it."""
+        self._counted, self._touched = rows_touched, 0
+
     # --- transactions ---
 
     def begin(self, position: int) -> None:
         """Start a writer at log position ``position``."""
         self.position = position
+        self._counted += self._touched
         self._touched = 0
 
     def mark(self) -> int:
         """Return a point to which ``roll_back`` can return; starts the count of touched rows anew."""
+        self._counted += self._touched
         self._touched = 0
         return len(self._journal)
 

@@ -35,7 +35,7 @@ def _write(path: Path) -> World:
     world = World([trial_app.app], store=Store.create(str(path)))
     for calls in _BLOCKS:
         world.block(*[world.transaction(by, call) for by, call in calls])
-    trial_app.CHAOS["poison"] = lambda: 1 // 0
+    trial_app.CHAOS["poison"] = lambda _: 1 // 0
     for action in ("mark", "poison", "refuse"):
         arguments = {"at_ns": world.now_ns + 60 * SECOND_NS, "action": action, "name": action}
         world.block(world.transaction("cy", ("trial.set_timer", arguments)))

@@ -12,7 +12,7 @@ from comity.limits import (
     BLOCK_TIME_AHEAD_NS_MAX,
     CANDIDATES_KEPT_MAX,
 )
-from comity.machine import machine
+from comity.machine import execution, machine
 from comity.model.block import Link
 from comity.model.receipt import genesis_entry
 from tests.simulation.inspection import inspect, log_entries
@@ -218,6 +218,30 @@ def test_r3_3_rows_written_in_a_block_are_bounded(world: World) -> None:
     assert rejected(world, linked(world, *calls)) == "execution"
 
 
+def test_r3_3_rows_touched_in_a_block_are_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small transactions that read much cannot keep a block from ending; what faults is not counted against others."""
+    monkeypatch.setattr(execution, "ROWS_TOUCHED_PER_BLOCK_MAX", 36_000)
+
+    def plant(ctx: Any) -> dict[str, Any]:
+        for _ in range(9_000 - 1):
+            ctx.db.find(trial_app.Note, "a")
+        return {"x": 1.5 if ctx.sender == account_of("cy") else 1}
+
+    trial_app.CHAOS["plant"] = plant
+    calls = [world.transaction(by, ("trial.plant", {})) for by in ("cy", *["ana"] * 5, "cy")]
+    prepared = world.prepare(*calls)
+    left = [one.code for one in prepared.left_out]
+    assert left == ["app-fault", "block-full", "block-full"]
+    assert prepared.candidate is not None
+    assert len(prepared.candidate.outcomes) == 4
+    twin = World([trial_app.app])
+    again = twin.machine.process(prepared.candidate.entries, world.now_ns)
+    assert again.app_hash == prepared.candidate.app_hash
+    assert rejected(world, linked(world, *calls[1:6])) == "execution"
+
+
 @pytest.mark.parametrize(
     "raised",
     [
@@ -358,7 +382,7 @@ def test_r3_4_a_timer_that_faults_is_named_and_given_up(world: World) -> None:
     """The link names it, voters accept that only where it faults too, followers obey without trying."""
     voter, lucky, follower = (World([trial_app.app]) for _ in range(3))
     blocks = []
-    trial_app.CHAOS["poison"] = lambda: 1 // 0
+    trial_app.CHAOS["poison"] = lambda _: 1 // 0
     at_ns = world.now_ns + 5 * SECOND_NS
     for action in ("poison", "mark"):
         arguments = {"at_ns": at_ns, "action": action, "name": action}
@@ -373,7 +397,7 @@ def test_r3_4_a_timer_that_faults_is_named_and_given_up(world: World) -> None:
     assert [at for at, _ in link.quarantined] == [at_ns]
     accepted = voter.machine.process(candidate.entries, world.now_ns)
     assert accepted.app_hash == candidate.app_hash
-    trial_app.CHAOS["poison"] = lambda: None
+    trial_app.CHAOS["poison"] = lambda _: None
     assert rejected(lucky, list(candidate.entries), world.now_ns) == "quarantine"
     decided = follower.machine.finalize(candidate.entries)
     assert decided.app_hash == candidate.app_hash

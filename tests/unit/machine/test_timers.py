@@ -1,6 +1,11 @@
 """Timers and ticks (consensus rule R3.6): each test named after its rule."""
 
+from typing import Any
+
+import pytest
+
 from comity.limits import TIMER_DELAY_NS_MIN, TIMERS_PER_BLOCK_MAX
+from comity.machine import execution
 from comity.model.block import Link, Tick
 from tests.simulation.world import SECOND_NS, World
 from tests.unit.machine import trial_app
@@ -125,6 +130,35 @@ def test_r3_6_timers_that_write_much_are_spread_over_blocks(world: World) -> Non
         world.commit(world.machine.finalize(candidate.entries))
         counts.append(len(notes(world)))
     assert counts == [18_000, 27_000]
+
+
+def test_r3_6_timers_that_read_much_are_spread_over_blocks_alike_on_every_node(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what a block may touch is theirs; one that faults counts nowhere, because a follower does not run it."""
+    monkeypatch.setattr(execution, "ROWS_TOUCHED_PER_BLOCK_MAX", 36_000)
+
+    def read_and_fault(ctx: Any) -> None:
+        for _ in range(9_000):
+            ctx.db.find(trial_app.Note, "a")
+        raise ZeroDivisionError
+
+    trial_app.CHAOS["poison"] = read_and_fault
+    follower = World([trial_app.app])
+    at_ns = world.now_ns + 60 * SECOND_NS
+    for action in ("poison", "poison", "poison", "flood", "flood", "mark"):
+        arguments = {"at_ns": at_ns, "action": action, "name": f"{action}{world.store.height}"}
+        block = world.block(world.transaction("ana", ("trial.set_timer", arguments)))
+        follower.commit(follower.machine.finalize(block.entries))
+    world.now_ns, counts = at_ns, []
+    while (candidate := world.prepare(forward_ns=1).candidate) is not None:
+        counts.append(len(Link.decode(candidate.entries[0]).quarantined))
+        followed = follower.machine.finalize(candidate.entries)
+        assert followed.app_hash == candidate.app_hash
+        follower.commit(followed)
+        world.commit(world.machine.finalize(candidate.entries))
+    assert counts == [3, 0]
+    assert len(notes(world)) == 18_000 + 2
 
 
 def test_r3_6_a_tick_stands_after_the_link_for_a_due_timer_and_is_not_logged(world: World) -> None:

@@ -180,7 +180,7 @@ def mark(ctx: Context, name: Name) -> None:
 def poison(ctx: Context, name: Name) -> None:
     """Write, then fault."""
     ctx.db.add(Note(name=name))
-    CHAOS["poison"]()
+    CHAOS["poison"](ctx)
 
 
 @app.timer
