@@ -121,6 +121,9 @@ class BatchingEngine:
         self._open: dict[Submission, None] = {}  # taken in and not settled, oldest first
         self._in_flight = 0
         self._in_flight_bytes = 0
+        self._is_gathering = (
+            False  # the thread looks by itself in a moment: waking it would only cost
+        )
         self._ending: tuple[str, str] | None = None  # code and message for those who come too late
         # The thread's own:
         self._waiting: list[_Waiting] = []
@@ -156,7 +159,8 @@ class BatchingEngine:
             self._in_flight, self._in_flight_bytes = count, size
             self._open[submission] = None
             self._arrived.append(submission)
-            self._changed.notify()
+            if not self._is_gathering or count >= self._bounds.block_transactions_max:
+                self._changed.notify()
 
     @property
     def in_flight(self) -> int:
@@ -238,7 +242,9 @@ class BatchingEngine:
                 and not (self._arrived and has_room)
                 and (pause is None or pause > 0)
             ):
+                self._is_gathering = pause is not None and pause * 1000 <= self._bounds.wait_ms
                 self._changed.wait(pause)
+                self._is_gathering = False
             while self._arrived and has_room:
                 submission = self._arrived.popleft()
                 taken.append(submission)
@@ -260,9 +266,9 @@ class BatchingEngine:
                     self._settle(submission, index, self._solo.answer_rejected(data, error))
                     continue
                 unverified.append(_Waiting(submission, index, checked))
-        self._last_at = time.monotonic()
+        self._last_at = arrived[-1].arrived_at
         if not self._waiting:
-            self._first_at = self._last_at
+            self._first_at = arrived[0].arrived_at
         for each, wrong in zip(unverified, self._verify_all(unverified), strict=True):
             if wrong is None:
                 self._waiting.append(each)

@@ -7,6 +7,7 @@ Invariant: no client holds memory or a connection without bound by sending or re
 """
 
 import asyncio
+import math
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -103,7 +104,7 @@ class _Protocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._head_bytes = 0
         self._is_in_head = False
-        self._arrival: asyncio.TimerHandle | None = None
+        self._due_at = math.inf  # when the request that comes must be whole
         self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -115,7 +116,8 @@ class _Protocol(HttpToolsProtocol):
             self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._cancel_timers()
+        if self._stall is not None:
+            self._stall.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -141,8 +143,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        if self._arrival is not None:
-            self._arrival.cancel()
+        self._due_at = math.inf
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -156,13 +157,13 @@ class _Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._end("bad-request", msg)
 
-    def _await_request(self) -> None:
-        if self._arrival is not None:
-            self._arrival.cancel()
-        self._arrival = self.loop.call_later(self.config.request_time_s, self._end_slow)
+    def end_if_slow(self, now: float) -> None:
+        """End the connection when its request is not whole in time."""
+        if now > self._due_at:
+            self._end("slow-request", f"not whole after {self.config.request_time_s:g} s")
 
-    def _end_slow(self) -> None:
-        self._end("slow-request", f"not whole after {self.config.request_time_s:g} s")
+    def _await_request(self) -> None:
+        self._due_at = self.loop.time() + self.config.request_time_s
 
     def _end(self, code: str, detail: str) -> None:
         """Close the connection, with a problem where an answer has not begun."""
@@ -172,11 +173,6 @@ class _Protocol(HttpToolsProtocol):
         if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(_answer(code, detail))
         self.transport.close()
-
-    def _cancel_timers(self) -> None:
-        for timer in (self._arrival, self._stall):
-            if timer is not None:
-                timer.cancel()
 
 
 class Server(uvicorn.Server):
@@ -205,10 +201,15 @@ class Server(uvicorn.Server):
         self._stopping.set()
 
     async def main_loop(self) -> None:
-        """Keep the Date header until somebody says stop."""
+        """Keep the Date header and end slow requests until somebody says stop."""
+        tick_s = min(_TICK_S, self._node.config.request_time_ms / 4000)
+        loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, _Protocol):
+                    connection.end_if_slow(loop.time())
             with suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_S):
+                async with asyncio.timeout(tick_s):
                     await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
