@@ -162,20 +162,25 @@ class State:
 
     def seal(self) -> None:
         """End the writer: net changes stand, versions that they replace go to history, the rest never was (R4.1)."""
-        first: dict[tuple[int, bytes], tuple[PendingTable, StoredRow | Missing | None]] = {}
+        written: dict[int, tuple[PendingTable, dict[bytes, StoredRow | Missing | None]]] = {}
+        last, first = None, {}
         for table, key, previous in self._journal:
-            first.setdefault(
-                (id(table), key), (table, previous)
-            )  # tidy: id: names an object, reaches no byte
-        for (_, key), (table, previous) in first.items():
-            before = table.base.get(key) if isinstance(previous, Missing) else previous
-            now = table.rows[key]
-            if before is None:
-                continue
-            if now is not None and _is_same(table, now, before):
-                table.restore(key, previous)
-            else:
-                table.superseded.append((*before, self.position))
+            if table is not last:
+                last = table
+                number = id(table)  # tidy: id: names an object, reaches no byte
+                first = written.setdefault(number, (table, {}))[1]
+            if key not in first:
+                first[key] = previous
+        for table, first in written.values():
+            for key, previous in first.items():
+                before = table.base.get(key) if isinstance(previous, Missing) else previous
+                now = table.rows[key]
+                if before is None:
+                    continue
+                if now is not None and _is_same(table, now, before):
+                    table.restore(key, previous)
+                else:
+                    table.superseded.append((*before, self.position))
         self.rows_written += len(self._journal)
         self._journal.clear()
         self._replaced.clear()

@@ -79,7 +79,7 @@ class RowCodec:
 
     def row_hash(self, row: StoredRow) -> bytes:
         """Return the 32-byte hash of the row bytes."""
-        return sha256(self.encode(row))
+        return sha256(cbor.encode_array(row) if row[-1] is not None else self.encode(row))
 
     def columns(self, row: StoredRow) -> tuple[ColumnValue, ...]:
         """Return the declared columns' values of a stored row, in ordinal order."""
