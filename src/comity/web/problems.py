@@ -81,7 +81,7 @@ def body_of(error: ComityError) -> ProblemBody:
     code = _code(error)
     known = CODES.get(code)
     if known is None:
-        return _body(CODES["fault"], "fault", "an error without a page; please report it")
+        return _body(CODES["internal"], "internal", f"an error without a page, {code}: report it")
     retry = getattr(error, "retry_after", None)
     if retry is None and known.status in (429, 503):
         retry = RETRY_AFTER_S
