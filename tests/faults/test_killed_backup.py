@@ -13,6 +13,7 @@ from comity.errors import ComityError
 from comity.node.archive import Archive
 from comity.node.folder import Folder
 from comity.node.inspection import inspect_file
+from tests.silent import Silent
 
 KILLS_MIN = 8  # moments of each command, or the walk missed most of its life
 
@@ -52,17 +53,6 @@ def _nothing_half_done(folder: Path) -> bool:
     return not [name for name in os.listdir(folder) if "unfinished" in name]
 
 
-class _Silent:
-    def __call__(self, title: str, total: int | None = None) -> "_Silent":
-        return self
-
-    def __enter__(self) -> type[int]:
-        return int
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a folder with a ledger of a few blocks."""
@@ -85,7 +75,7 @@ def test_a_killed_backup_leaves_a_whole_file_or_none(folder: Path) -> None:
     while _is_killed(moment, out, "backup", folder / "ledger", "-o", target):
         if target.exists():
             with Archive(target) as archive:
-                archive.verify(_Silent())
+                archive.verify(Silent())
         moment += 1
         assert run(["backup", str(folder / "ledger"), "-o", str(target), "--force", "-q"]) == 0
         assert _nothing_half_done(out)
@@ -103,7 +93,7 @@ def test_a_killed_backup_keeps_the_one_that_it_would_replace(folder: Path) -> No
     moment = 1
     while _is_killed(moment, out, "backup", folder / "ledger", "-o", target, "--force"):
         with Archive(target) as archive:
-            archive.verify(_Silent())
+            archive.verify(Silent())
         moment += 1
     assert moment > KILLS_MIN
 

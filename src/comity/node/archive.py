@@ -8,9 +8,11 @@ Invariant: nothing is taken from a backup but what its manifest names; each has 
 hash that the manifest states.
 """
 
+import errno
 import hashlib
 import os
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -22,6 +24,7 @@ from typing import IO, Protocol, Self
 import msgspec
 
 from comity.client.key_file import SUFFIX
+from comity.client.plain_file import open_plain
 from comity.errors import ConfigError, ProofInvalid
 from comity.limits import BACKUP_MEMBERS_MAX, KEY_NAME_CHARS_MAX, MANIFEST_BYTES_MAX
 from comity.node.folder import DATABASE_FILE, GENESIS_FILE, KEY_FILE
@@ -31,7 +34,11 @@ FORMAT = "comity backup 1"
 KEYS = "keys/"
 _CHUNK_BYTES = 1 << 20
 _KEY_NAME = re.compile(rf"keys/[a-z0-9_-]{{1,{KEY_NAME_CHARS_MAX}}}{re.escape(SUFFIX)}")
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_UNREADABLE = (  # what zipfile raises of files that are none, or were altered
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(IndexError, NotImplementedError, RuntimeError, ValueError),
+)
 
 Bar = Callable[[int], object]
 
@@ -116,16 +123,16 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file = open_plain(path)
         try:
-            self._zip = zipfile.ZipFile(path)
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}") from error
-        except _UNREADABLE as error:
-            raise ConfigError(f"{path} is no backup of Comity, or was cut off ({error})") from error
-        try:
+            self._zip = zipfile.ZipFile(self._file)
             self.manifest = self._read_manifest()
+        except (*_UNREADABLE, OSError) as error:
+            self._file.close()
+            words = f"{path} is no backup of Comity, or was cut off ({error})"
+            raise ConfigError(words) from error
         except BaseException:
-            self._zip.close()
+            self._file.close()
             raise
 
     def extract(self, name: str, target: Path, progress: Progress) -> None:
@@ -157,15 +164,17 @@ class Archive:
         traceback: TracebackType | None,
     ) -> None:
         self._zip.close()
+        self._file.close()
 
     def _copy(self, name: str, sink: IO[bytes] | None, bar: Bar) -> Member:
         try:
             with self._zip.open(name) as stream:
                 return _copy(stream, sink, bar, self.manifest.files[name].bytes)
-        except _UNREADABLE as error:
-            raise ProofInvalid(
-                f"{self.path}: {name} is damaged ({error}); take another backup"
-            ) from error
+        except (*_UNREADABLE, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # of the disk, not of what the file holds
+            words = f"{self.path}: {name} is damaged ({error}); take another backup"
+            raise ProofInvalid(words) from error
 
     def _compare(self, name: str, found: Member) -> None:
         if found != self.manifest.files[name]:
@@ -178,11 +187,13 @@ class Archive:
         names = [info.filename for info in infos]
         if MANIFEST not in names or len(infos) > BACKUP_MEMBERS_MAX:
             raise ConfigError(f"{self.path} is no backup of Comity: it has no {MANIFEST}")
+        if any(info.compress_type not in _METHODS for info in infos):
+            raise ConfigError(f"{self.path} is no backup of Comity: it is packed in another way")
+        with self._zip.open(MANIFEST) as stream:
+            data = stream.read(MANIFEST_BYTES_MAX + 1)
         try:
-            with self._zip.open(MANIFEST) as stream:
-                data = stream.read(MANIFEST_BYTES_MAX + 1)
             manifest = msgspec.json.decode(data[:MANIFEST_BYTES_MAX], type=Manifest)
-        except (*_UNREADABLE, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ProofInvalid(f"{self.path}: {MANIFEST} is damaged ({error})") from error
         if manifest.format != FORMAT:
             raise ConfigError(
