@@ -271,7 +271,23 @@ READ_BODIES_BYTES_MAX = 64 << 20  # of all answers that are being sent; beyond: 
 EVENT_STREAMS_MAX = 500  # readers that follow blocks or tables; beyond: busy
 EVENT_BATCH_BYTES = 64 << 10  # read ahead for one follower, who may be slow
 EVENT_COMMENT_S = 15  # of silence, after which a comment keeps a stream open
+WRITE_ROWS_MAX = 500  # that one request may add
+TOKENS_MAX = 1_000  # that a node keeps
+TOKEN_BYTES_MAX = 16 << 10  # one token's file
+TOKEN_SCOPE_MAX = 100  # permissions of one token
+TOKEN_LIFE_S_MAX = 366 * 24 * 3600
 CHANGES_UNDO_KEYS_MAX = 2_000  # keys looked up one by one; beyond: one pass over the table
+
+# --- the client of a node over HTTP, not consensus ---
+CLIENT_TIMEOUT_S = 10  # that a call goes on: until finality, over lost connections and "busy"
+CLIENT_ANSWER_BYTES_MAX = 64 << 20  # of one answer; a node that sends more is not listened to
+CLIENT_REQUEST_BYTES = 4 << 20  # transactions of one request together, beside one of any size
+CLIENT_RETRY_MS = 50  # before the second try; each further one waits twice as long
+CLIENT_RETRY_MS_MAX = 1_000
+CLIENT_TIP_AGE_S = 60  # that the last block's time is taken for granted when signing
+CLIENT_SILENCE_S = 3 * EVENT_COMMENT_S  # of a stream of events; then the connection is taken for lost
+CLIENT_LOOKED_UP_MAX = 20  # keys that are proved one by one; beyond: a small table is proved whole
+KNOWN_LEDGERS_BYTES_MAX = 1 << 20  # of the file that remembers genesis hashes
 
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:
     raise ValueError("chain id would exceed the engine's 50 characters")

@@ -29,6 +29,7 @@ from comity.web import (
     tables,
     transactions,
     views,
+    writing,
 )
 from comity.web.problems import Problem, body_of, response_of
 from comity.web.routes import Operation, node_of, read_values
@@ -42,6 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *members.OPERATIONS,
     *tables.OPERATIONS,
     *rows.OPERATIONS,
+    *writing.OPERATIONS,
     *sql.OPERATIONS,
     *blocks.OPERATIONS,
     *proofs.OPERATIONS,

@@ -124,6 +124,26 @@ HTTP: Mapping[str, Code] = {
     "not-acceptable": Code(
         406, "No form of the answer that the request accepts.", "You: accept application/json."
     ),
+    "token-required": Code(
+        401,
+        "This node signs for who shows a token.",
+        "You: send one, or sign yourself and use /v1/transactions. The operator: `comity token new`.",
+    ),
+    "token-refused": Code(
+        401,
+        "The token is unknown here, withdrawn, or over.",
+        "The operator: a new one, with `comity token new`.",
+    ),
+    "out-of-scope": Code(
+        403,
+        "The token does not permit this deed on this table.",
+        "The operator: a token with another scope.",
+    ),
+    "if-match-required": Code(
+        428,
+        "A change must name the row that its caller saw.",
+        "You: read the row, and send its ETag as If-Match.",
+    ),
     "slow-request": Code(
         408,
         "The request did not arrive whole in time.",
