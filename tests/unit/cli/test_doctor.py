@@ -165,6 +165,18 @@ def test_what_a_killed_command_left_is_removed(comity: Comity) -> None:
     assert not left.exists()
 
 
+def test_a_file_too_large_to_look_through_is_said(
+    comity: Comity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking through the file ends with its time, is no alarm, and leads to what looks at all of it."""
+    monkeypatch.setattr(folder_checks, "DOCTOR_CHECK_TIME_S", 0)
+    monkeypatch.setattr(folder_checks, "QUERY_PROGRESS_OPS", 1)
+    (found,) = _found(comity, "file", 0)
+    assert found["state"] == "note"
+    assert "was not looked through within 0 s" in found["words"]
+    assert "comity audit" in found["fix"]
+
+
 def test_missing_apps_are_told(comity: Comity, monkeypatch: pytest.MonkeyPatch) -> None:
     """An app of the genesis that no installed package brings is named."""
     monkeypatch.setattr("comity.sdk.load.entry_points", lambda **_: ())
