@@ -48,11 +48,11 @@ def _keys() -> Iterator[bytes]:
 
 def _invitation(data: bytes) -> tuple[bytes, bytes, bool]:
     invitation = Invitation.from_text(_text(data))
-    return invitation.seed, invitation.ledger, data.isupper()
+    return invitation.secret, invitation.ledger, data.isupper()
 
 
 def _encode_invitation(value: tuple[bytes, bytes, bool]) -> bytes:
-    text = Invitation(seed=value[0], ledger=value[1]).to_text()
+    text = Invitation(secret=value[0], ledger=value[1]).to_text()
     return (text.upper() if value[2] else text).encode()
 
 
@@ -163,7 +163,7 @@ TARGETS = (
         name="invitation",
         decode=_invitation,
         encode=_encode_invitation,
-        valid=lambda: [Invitation(seed=KEY, ledger=b"\0\xff\1\2").to_text().encode()],
+        valid=lambda: [Invitation(secret=KEY[:16], ledger=bytes(range(240, 256))).to_text().encode()],
         covers=("comity.client.invitation.Invitation.from_text",),
         mend=_mend_bech32m,
     ),

@@ -21,7 +21,7 @@ from comity.client.ledger import Done
 from comity.client.refused import Refused
 from comity.client.transport import Transport
 from comity.errors import ConfigError, Malformed
-from comity.limits import SEED_BYTES
+from comity.limits import INVITATION_SECRET_BYTES
 from comity.model.account import to_text
 
 _USED = ("members", 5)  # app and number of the refusal InvitationUsed
@@ -88,7 +88,7 @@ def invite(role: str | None, uses: int, expires: str) -> None:
     session = current()
     until_ns = time.time_ns() + duration_ns(expires)
     with session.ledger() as ledger:
-        made = Invitation.of(os.urandom(SEED_BYTES), ledger.transport.genesis.hash)
+        made = Invitation.of(os.urandom(INVITATION_SECRET_BYTES), ledger.transport.genesis.hash)
         done = ledger.call(
             "members.invite",
             public_key=made.public_key,
