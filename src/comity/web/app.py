@@ -4,7 +4,7 @@ Invariant: what a handler raises on purpose becomes a problem; anything else is 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -59,12 +59,12 @@ def build_app(node: "Node", operations: Sequence[Operation] = OPERATIONS) -> Sta
     """Return the web application of a node."""
     operations = (*operations, *views.operations_of(node.apps))
     document = openapi.document(operations)
-    routes = [
-        Route(operation.path, _endpoint(operation), methods=[operation.method])
-        for operation in operations
-    ]
+    of_path: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        of_path.setdefault(operation.path, {})[operation.method] = operation
+    routes = [Route(path, _endpoint(found), methods=list(found)) for path, found in of_path.items()]
     routes += [
-        Route(path, _endpoint(pages.operation(path, handler)))
+        Route(path, _endpoint({"GET": pages.operation(path, handler)}))
         for path, handler in (
             (openapi.PATH, pages.fixed(document, "application/json")),
             ("/v1/docs", pages.fixed(pages.docs(operations), pages.HTML)),
@@ -81,8 +81,9 @@ def build_app(node: "Node", operations: Sequence[Operation] = OPERATIONS) -> Sta
     return app
 
 
-def _endpoint(operation: Operation) -> Callable[[Request], object]:
+def _endpoint(of_method: Mapping[str, Operation]) -> Callable[[Request], object]:
     async def run(request: Request) -> Response:
+        operation = of_method["GET" if request.method == "HEAD" else request.method]
         try:
             request.state.values = read_values(request, operation)
             response = await operation.handler(request)

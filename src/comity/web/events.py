@@ -251,6 +251,6 @@ OPERATIONS = (
         ),
         handler=follow_table,
         parameters=(TABLE, query("after", _Id, _AFTER), _LAST, _LIMIT, _UNTIL),
-        answers={200: _STREAM}, problems=(404, 408),
+        answers={200: _STREAM}, problems=(404, 408, 409),
     ),
 )  # fmt: skip

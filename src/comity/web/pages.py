@@ -5,11 +5,13 @@ Invariant: a page needs nothing from elsewhere, and shows no text of a request b
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import chain
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from comity.client.refused import kebab
+from comity.sdk.standard import STANDARD
 from comity.web.codes import CODES
 from comity.web.problems import Problem
 from comity.web.routes import Handler, Operation, node_of
@@ -66,10 +68,10 @@ def _meanings(request: Request, code: str) -> Iterator[tuple[str, str]]:
     known = CODES.get(code)
     if known is not None:
         yield known.title, known.fix
-    for app in node_of(request).apps.values():
-        for refusal in app.refusals.values():
-            if kebab(refusal.__name__) == code:
-                yield refusal.sentence(), refusal.fix
+    of_apps = (app.refusals.values() for app in node_of(request).apps.values())
+    for refusal in chain(STANDARD, *of_apps):
+        if kebab(refusal.__name__) == code:
+            yield refusal.sentence(), refusal.fix
 
 
 def _docs(operations: Sequence[Operation]) -> Iterator[str]:

@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from comity.errors import QueryError
 from comity.limits import INT64_MAX, READ_BODIES_BYTES_MAX, READ_RETRY_AFTER_S
 from comity.query import reads
 from comity.query.reads import Found, Media
-from comity.web.problems import Problem
+from comity.web.codes import CODES
+from comity.web.problems import PAGES, Problem, ProblemBody, response_of
 from comity.web.routes import JSON, header, node_of, query
 
 Height = Annotated[int, Meta(ge=0, le=INT64_MAX)]
@@ -36,6 +38,12 @@ MEDIA_TYPES: Mapping[str, Media] = {
     "application/x-ndjson": "jsonl",
 }
 MSGPACK = "application/vnd.msgpack"  # for programs: every value with its type
+REFUSAL_STATUS = {  # of refusals that HTTP has a word for; the others are 422
+    "row-changed": 409,
+    "row-exists": 409,
+    "row-not-found": 404,
+    "table-not-found": 404,
+}
 _CHUNK_BYTES = 64 << 10
 
 
@@ -50,6 +58,22 @@ async def ask(
     """Return the answer to a read. Raises: QueryError, Unavailable, Problem."""
     found = await node_of(request).readers.ask(read)
     return answer_of(request, found, media_type=media_type, cache=cache, headers=headers)
+
+
+async def ask_view(request: Request, read: reads.ViewRead, *, media_type: str = JSON) -> Response:
+    """Return what a view says, or the problem that its refusal is. Raises: as ``ask``."""
+    try:
+        return await ask(request, read, media_type=media_type)
+    except QueryError as error:
+        if error.code in CODES:
+            raise
+        status = REFUSAL_STATUS.get(error.code, 422)
+        return response_of(
+            ProblemBody(
+                type=PAGES + error.code, title=error.code, status=status, detail=str(error),
+                code=error.code,
+            )
+        )  # fmt: skip
 
 
 def answer_of(

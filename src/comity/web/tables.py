@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from comity.query import documents, reads
-from comity.web.reading import AT, IF_NONE_MATCH, Name, ask, cache_of
+from comity.web.reading import AT, IF_NONE_MATCH, Name, ask, ask_view, cache_of
 from comity.web.routes import Media, Operation, path, values_of
 
 TABLE = path("table", Name, "Name of the table.")
@@ -32,7 +32,9 @@ async def read_table_schema(request: Request) -> Response:
 async def read_table_rules(request: Request) -> Response:
     """Say who may do what with a shared table."""
     arguments = {"table": values_of(request)["table"]}
-    return await ask(request, reads.ViewRead(app="tables", view="describe", arguments=arguments))
+    return await ask_view(
+        request, reads.ViewRead(app="tables", view="describe", arguments=arguments)
+    )
 
 
 async def _read(request: Request, *, is_frictionless: bool) -> Response:
@@ -68,6 +70,6 @@ OPERATIONS = (
         method="GET", path="/v1/tables/{table}/rules", name="readTableRules", tag="tables",
         summary="Say who may add, change and remove rows of a shared table.",
         handler=read_table_rules, parameters=(TABLE,),
-        answers={200: documents.ViewAnswer}, problems=(404, 408),
+        answers={200: documents.ViewAnswer}, problems=(404, 408, 422),
     ),
 )  # fmt: skip

@@ -23,7 +23,7 @@ from comity.sdk.shape import Shape
 from comity.sdk.standard import STANDARD
 from comity.web.bodies import media_type_of, read_body
 from comity.web.problems import Problem
-from comity.web.reading import MSGPACK, ask, media_of
+from comity.web.reading import MSGPACK, ask_view, media_of
 from comity.web.routes import Media, Operation, Parameter, answer, node_of, query
 
 
@@ -104,7 +104,7 @@ def _operation(app: Declaration, view: View) -> Operation:
         read = reads.ViewRead(
             app=app.name, view=view.name, arguments=dict(request.query_params), is_text=True
         )
-        return await ask(request, read)
+        return await ask_view(request, read)
 
     return Operation(
         method="GET",
@@ -131,7 +131,7 @@ def _exact(app: Declaration, view: View) -> Operation:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem("bad-body", f"{error}; a map of arguments is needed") from error
         read = reads.ViewRead(app=app.name, view=view.name, arguments=arguments, media="msgpack")
-        return await ask(request, read, media_type=MSGPACK)
+        return await ask_view(request, read, media_type=MSGPACK)
 
     return Operation(
         method="POST",

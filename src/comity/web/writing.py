@@ -34,6 +34,7 @@ from comity.query import documents, reads
 from comity.query.keys import key_from_text, value_from_text
 from comity.web.bodies import media_type_of, read_body
 from comity.web.problems import PROBLEM_JSON, Problem, body_of, response_of
+from comity.web.reading import REFUSAL_STATUS
 from comity.web.routes import JSON, Operation, answer, header, node_of, values_of
 from comity.web.rows import KEY
 from comity.web.tables import TABLE
@@ -42,7 +43,6 @@ from comity.web.transactions import ADDRESS, Outcome, outcome_of
 _TABLES = "tables"
 _BODY_BYTES_MAX = 4 << 20
 _ETAG = re.compile('"([0-9a-f]{16,64})"')
-_STATUS_OF = {"row-changed": 409, "row-exists": 409, "row-not-found": 404, "table-not-found": 404}
 _Value = int | str | bool | None
 Fields = dict[str, _Value]
 Argue = Callable[[Request, TableSchema], Awaitable[dict[str, Any]]]
@@ -165,7 +165,7 @@ async def _refusal(request: Request, given: Ordered) -> Response:
     fields = dict(body.fields or {})
     if body.code == "row-changed":
         fields["theirs"] = await _theirs(request)
-    status = _STATUS_OF.get(body.code, body.status)
+    status = REFUSAL_STATUS.get(body.code, body.status)
     told = msgspec.structs.replace(body, status=status, fields=fields)
     headers = {"Location": f"{ADDRESS}{given.identifier.hex()}"}
     return Response(msgspec.json.encode(told), status, headers, media_type=PROBLEM_JSON)
