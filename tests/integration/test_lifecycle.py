@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from comity.limits import SECOND_NS
+from comity.node.folder import Folder
+from comity.node.listening import ADDRESS_FILE, listening_url
 from comity.node.local import LocalLedger
 from tests.integration.node_process import (
     ROOT,
@@ -66,6 +68,23 @@ def test_a_folder_has_one_node(tmp_path: Path) -> None:
         assert f"process {node.process.pid}" in refused.stderr
         assert "Traceback" not in refused.stderr
         assert send(client, sign(genesis)).status_code == 201
+
+
+def test_a_folder_says_where_its_node_listens(tmp_path: Path) -> None:
+    """While it runs, and not after a stop, nor after a kill when another process writes the folder."""
+    folder = tmp_path / "shared"
+    make_ledger(folder)
+    assert listening_url(Folder(folder)) is None
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with NodeProcess(folder) as node:
+            url = listening_url(Folder(folder))
+            assert url == node.told["url"]
+            assert httpx.get(f"{url}/v1/ledger").json()["ledger"] == node.told["ledger"]
+            node.stop(number)
+        assert listening_url(Folder(folder)) is None
+        with LocalLedger.open(folder):
+            assert listening_url(Folder(folder)) is None
+    assert (folder / ADDRESS_FILE).exists()  # the killed one left it, and nobody believes it
 
 
 def test_a_taken_port_and_a_wrong_setting_are_told(tmp_path: Path) -> None:

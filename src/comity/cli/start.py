@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from comity.errors import ConfigError
 from comity.model.account import account_id, to_text
 from comity.node.config import Config, read_config, stray_variables
 from comity.node.folder import GENESIS_FILE
+from comity.node.listening import announce, withdraw
 from comity.node.logs import Log, capture_libraries
 from comity.node.running import Node
 from comity.web.server import Server, listen
@@ -81,9 +83,14 @@ async def _run(session: Session, config: Config, listener: socket.socket, log: L
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, server.stop)
+        with suppress(OSError):  # a full disk: commands need --node URL, the node runs all the same
+            announce(node.folder, _url(listener))
         _tell(session, node, listener)
         log.info("started", ledger=node.genesis.chain_id, height=node.tip.height, engine="solo")
-        await server.run_on(listener)
+        try:
+            await server.run_on(listener)
+        finally:
+            withdraw(node.folder)
     log.info("stopped", height=node.tip.height)
     return FAULT if node.fault.is_set() else 0
 
