@@ -72,6 +72,7 @@ def test_a_program_reads_cbor(served: Served) -> None:
     known = client.get(
         f"/v1/transactions/{identifier.hex()}", headers={"Accept": "application/cbor"}
     )
+    assert known.status_code == 200
     assert cbor.decode(known.content, size_max=10_000) == found[0]
 
 

@@ -88,12 +88,12 @@ async def read_transaction(request: Request) -> Response:
     found = node.lookups.outcome(identifier)
     if found is not None:
         if accepts(request, CBOR):
-            return _in_cbor([found], is_one=True)
+            return _known_in_cbor(found)
         return answer(outcome_of(node, found))
     rejected = node.rejected.get(identifier)
     if rejected is not None:
         if accepts(request, CBOR):
-            return _in_cbor([rejected], is_one=True)
+            return _known_in_cbor(rejected)
         return answer(outcome_of(node, rejected))
     if node.is_expected(identifier):
         return answer(Accepted(ids=[text]), 202, {"Location": ADDRESS + text, "Retry-After": "1"})
@@ -168,20 +168,31 @@ def _accept(node: Node, transactions: Sequence[bytes], *, is_one: bool) -> Respo
 
 
 def _in_cbor(answers: Sequence[Ordered | NotOrdered], *, is_one: bool) -> Response:
-    """Answer as a program reads it: [0, id, height, position, receipt], or [1, code, message, waits]."""
-    items: list[cbor.Value] = []
-    statuses = []
-    for each in answers:
-        if isinstance(each, Ordered):
-            items.append([0, each.identifier, each.height, each.position, each.receipt.encode()])
-            statuses.append(201 if each.receipt.is_ok else 422)
-        else:
-            items.append([1, each.code, each.message, each.waits])
-            statuses.append(body_of(Rejected(each.code, each.message)).status)
+    """Answer as a program reads it."""
+    items = [_item(each) for each in answers]
+    statuses = [_status(each) for each in answers]
     if is_one:
         return Response(cbor.encode(items[0]), statuses[0], media_type=CBOR)
     status = 201 if all(each == 201 for each in statuses) else 207
     return Response(cbor.encode(items), status, media_type=CBOR)
+
+
+def _known_in_cbor(given: Ordered | NotOrdered) -> Response:
+    return Response(cbor.encode(_item(given)), media_type=CBOR)
+
+
+def _item(given: Ordered | NotOrdered) -> cbor.Value:
+    """Return [0, id, height, position, receipt], or [1, code, message, waits]."""
+    if isinstance(given, Ordered):
+        receipt = given.receipt.encode()
+        return [0, given.identifier, given.height, given.position, receipt]
+    return [1, given.code, given.message, given.waits]
+
+
+def _status(given: Ordered | NotOrdered) -> int:
+    if isinstance(given, Ordered):
+        return 201 if given.receipt.is_ok else 422
+    return body_of(Rejected(given.code, given.message)).status
 
 
 _ID = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
