@@ -16,6 +16,8 @@ from comity.engine.batching import BatchingEngine, Bounds, Submission, Tip
 from comity.errors import Unavailable
 from comity.limits import DISK_FREE_BYTES_MIN, ENGINE_STOP_S, OUTCOMES_REMEMBERED_MAX
 from comity.model.outcome import NotOrdered, Ordered
+from comity.node.checkpointer import Checkpointer
+from comity.node.collection import collect_rarely
 from comity.node.config import Config
 from comity.node.folder import GENESIS_FILE
 from comity.node.health import Condition, health_of
@@ -54,6 +56,7 @@ class Node:
         self.fault = asyncio.Event()
         self.is_stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._checkpointer: Checkpointer | None = None
         self._moved = asyncio.Event()
         self._futures: dict[Submission, asyncio.Future[list[Ordered | NotOrdered]]] = {}
         self._expected: dict[Submission, list[bytes | None]] = {}
@@ -77,8 +80,10 @@ class Node:
     async def start(self) -> None:
         """Begin to order transactions."""
         self._loop = asyncio.get_running_loop()
+        self._checkpointer = Checkpointer(self._ledger.machine.store, self.folder.database)
         self.engine.start()
         self.readers.start()
+        collect_rarely()
 
     async def stop(self) -> None:
         """Finish the block at hand, answer whoever waits, and let go of the folder."""
@@ -94,6 +99,8 @@ class Node:
         self.lookups.close()
         await self.readers.close()
         if has_ended:
+            if self._checkpointer is not None:
+                await asyncio.to_thread(self._checkpointer.close)
             self._ledger.close()
 
     async def __aenter__(self) -> Self:
