@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -259,3 +261,32 @@ def test_a_full_scan_does_not_block_the_writer(tmp_path: Path) -> None:
 
     _with(made, act)
     made.close()
+
+
+def test_processes_end_with_their_node(ledger: SharedLedger) -> None:
+    """A node that is killed leaves no reader behind, also not one that is at work."""
+    program = f"""
+import asyncio, os
+from pathlib import Path
+from comity.node.reading import Readers
+from comity.query.reads import SqlRead, TablesRead
+
+async def run():
+    readers = Readers(Path({str(ledger.database)!r}), Path({str(ledger.genesis_file)!r}), quick=1, slow=1)
+    readers.start()
+    await asyncio.gather(readers.ask(TablesRead()), readers.ask(SqlRead(sql="SELECT 1")))
+    print(*readers.process_ids, flush=True)
+    await readers.ask(SqlRead(sql={ENDLESS!r}))
+
+asyncio.run(run())
+"""
+    node = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert node.stdout is not None
+    pids = [int(word) for word in node.stdout.readline().split()]
+    assert len(pids) == 2
+    node.kill()
+    node.communicate()
+    deadline_s = time.monotonic() + limits.QUERY_TIME_MS / 1_000 + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
