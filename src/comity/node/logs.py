@@ -50,7 +50,7 @@ FIELDS = {
     "source": "part of the program that speaks",
     "reason": "why, in a sentence",
     "error": "class of an error",
-    "where": "file and line of an error in Comity",
+    "where": "files and lines of an error in Comity, the innermost first",
 }
 
 REQUEST: ContextVar[str] = ContextVar(
@@ -59,6 +59,7 @@ REQUEST: ContextVar[str] = ContextVar(
 _SAFE_ID = re.compile(rf"[A-Za-z0-9._-]{{1,{REQUEST_ID_CHARS_MAX}}}")
 _SOURCE_FOLDER = Path(comity.__file__).parent
 _REQUEST_ID_BYTES = 8
+_FRAMES_MAX = 8  # of an error, the innermost
 
 
 class Log:
@@ -110,12 +111,7 @@ class Log:
 
     def fault(self, event: str, error: BaseException) -> None:
         """Tell an error: its class and place, and its sentence where that holds no data of anybody."""
-        fields: dict[str, Value] = {"error": type(error).__name__, "where": _place(error)}
-        if isinstance(error, ConfigError | InvariantViolated | Unavailable):
-            fields["reason"] = str(error)
-        elif isinstance(error, OSError):
-            fields["reason"] = error.strerror or ""
-        self._write("error", event, fields)
+        self._write("error", event, _told(error))
 
     def _write(self, level: Level, event: str, fields: dict[str, Value]) -> None:
         if not fields.keys() <= FIELDS.keys():
@@ -148,9 +144,13 @@ class LogHandler(logging.Handler):
         write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
         fields: dict[str, Value] = {"source": record.name}
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            fields["error"], fields["where"] = type(error).__name__, _place(error)
-        fields["reason"] = record.getMessage() if error is None else str(record.msg)
+        if error is None:
+            fields["reason"] = record.getMessage()
+        else:  # without the record's arguments: they may be a path or a row
+            fields |= _told(error)
+            fields["reason"] = ": ".join(
+                filter(None, (str(record.msg), str(fields.get("reason", ""))))
+            )
         write("library", **fields)
 
 
@@ -192,12 +192,22 @@ def _words(level: str, event: str, fields: dict[str, Value]) -> str:
     return f"{stamp}Z {level:<7} {event:<10} {shown}".rstrip() + "\n"
 
 
+def _told(error: BaseException) -> dict[str, Value]:
+    """Return what may be told of an error: class, place, and its sentence where that holds no data of anybody."""
+    fields: dict[str, Value] = {"error": type(error).__name__, "where": _place(error)}
+    if isinstance(error, ConfigError | InvariantViolated | Unavailable):
+        fields["reason"] = str(error)
+    elif isinstance(error, OSError):
+        fields["reason"] = error.strerror or ""
+    return fields
+
+
 def _place(error: BaseException) -> str:
-    """Return file and line of the innermost frame of an error that is Comity's own."""
-    found, trace = "", error.__traceback__
+    """Return file and line of the frames of an error that are Comity's own, the innermost first."""
+    found, trace = list[str](), error.__traceback__
     while trace is not None:
         path = Path(trace.tb_frame.f_code.co_filename)
         if path.is_relative_to(_SOURCE_FOLDER):
-            found = f"{path.relative_to(_SOURCE_FOLDER)}:{trace.tb_lineno}"
+            found.append(f"{path.relative_to(_SOURCE_FOLDER)}:{trace.tb_lineno}")
         trace = trace.tb_next
-    return found
+    return " < ".join(reversed(found[-_FRAMES_MAX:]))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from comity.errors import InvariantViolated, Malformed
+from comity.errors import ConfigError, InvariantViolated, Malformed
 from comity.limits import LOG_VALUE_CHARS_MAX, REQUEST_ID_CHARS_MAX
 from comity.node.logs import FIELDS, REQUEST, Log, capture_libraries, new_request_id
 from comity.store.store import Store
@@ -133,6 +133,19 @@ def test_an_error_is_told_without_what_it_may_hold() -> None:
     assert str(inside["where"]).startswith("store/store.py:")
 
 
+def test_the_place_of_an_error_leads_from_the_innermost_frame_outward() -> None:
+    """Where an error arose and who called that is told, so that a fault can be found from its line."""
+    stream = io.StringIO()
+    try:
+        Store.open("/nowhere/node.sqlite")
+    except ConfigError as error:
+        Log(stream, is_json=True).fault("a", error)
+    (line,) = _written(stream)
+    frames = str(line["where"]).split(" < ")
+    assert len(frames) >= 2
+    assert all(frame.startswith("store/store.py:") for frame in frames)
+
+
 @pytest.mark.usefixtures("libraries")
 def test_libraries_speak_through_the_log() -> None:
     """Warnings of libraries are lines of the same form; the text of an exception is left out."""
@@ -145,9 +158,14 @@ def test_libraries_speak_through_the_log() -> None:
         raise RuntimeError("secret row")
     except RuntimeError:
         other.exception("request failed")
-    warned, failed = _written(stream)
+    try:
+        raise InvariantViolated("a page is lost")
+    except InvariantViolated:
+        other.exception("engine")
+    warned, failed, stopped = _written(stream)
     assert (warned["source"], warned["reason"]) == ("some.library", "slow: reader")
     assert (failed["error"], failed["reason"]) == ("RuntimeError", "request failed")
+    assert (stopped["error"], stopped["reason"]) == ("InvariantViolated", "engine: a page is lost")
     assert "secret" not in stream.getvalue()
 
 
