@@ -1,4 +1,4 @@
-"""Ledgers that a person uses through somebody's node, by names of this person's own: where they are, and which they are.
+"""Ledgers that a person uses through somebody's node, by names of their own: where they are, and which they are.
 
     [suppliers]                         # ~/.config/comity/ledgers.toml
     url = "http://localhost:7080"       # of the node

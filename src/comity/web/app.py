@@ -17,6 +17,7 @@ from comity.errors import ComityError, InvariantViolated
 from comity.web import (
     blocks,
     events,
+    joining,
     ledger,
     log,
     members,
@@ -41,6 +42,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *ledger.OPERATIONS,
     *transactions.OPERATIONS,
     *members.OPERATIONS,
+    *joining.OPERATIONS,
     *tables.OPERATIONS,
     *rows.OPERATIONS,
     *writing.OPERATIONS,

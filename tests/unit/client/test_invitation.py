@@ -64,7 +64,7 @@ def test_a_link_that_lost_something_says_what() -> None:
     link = Invitation.of(SECRET, LEDGER.hash).to_link("http://localhost:7080", LEDGER)
     with pytest.raises(Malformed, match="lacks its end"):
         from_link(link.partition("#")[0])
-    with pytest.raises(Malformed, match="checksum|mistyped"):
+    with pytest.raises(Malformed, match=r"checksum|mistyped"):
         from_link(link[:-1] + ("q" if link[-1] != "q" else "p"))
     for other in ("http://localhost:7080/v1/docs", "ftp://x/j/a#b", "http://[/j/a#b", "cmi1"):
         with pytest.raises(Malformed, match="no link to join"):
