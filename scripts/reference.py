@@ -16,6 +16,7 @@ from comity.sdk.describe import page_of
 from comity.sdk.load import load_apps
 from scripts.reference_commands import commands_page
 from scripts.reference_errors import errors_page
+from scripts.reference_http import http_page
 from scripts.reference_node import metrics_page, settings_page
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +59,7 @@ def _app_page(name: str) -> Iterator[str]:
 PAGES: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "commands.md": ("src/comity/cli", commands_page),
     "errors.md": ("the code and scripts/reference_errors.py", errors_page),
+    "http.md": ("src/comity/web", http_page),
     "limits.md": ("src/comity/limits.py", limits_page),
     "settings.md": ("src/comity/node/config.py", settings_page),
     "metrics.md": ("src/comity/node/metrics.py and logs.py", metrics_page),
