@@ -30,6 +30,7 @@ COMMANDS = {
     "config": ("comity.cli.config:config", "Explain the settings of a node."),
     "member": ("comity.cli.member:member", "Invite, admit and list members, give roles."),
     "key": ("comity.cli.key:key", "Make, list, export and import keys."),
+    "token": ("comity.cli.token:token", "Let programs change rows through this node."),
     "call": ("comity.cli.call:call", "Call an action of any application."),
     "view": ("comity.cli.call:view", "Read a view of any application."),
     "checkpoint": (
