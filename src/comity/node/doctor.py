@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import apsw
 
@@ -35,6 +36,7 @@ from comity.node.config import CONFIG_FILE, Config, read_config, stray_variables
 from comity.node.finding import Finding, State, well
 from comity.node.folder import Folder
 from comity.node.health import clock_words
+from comity.node.listening import listening_url
 from comity.sdk.load import load_apps
 
 Check = Callable[[], Iterator[Finding]]
@@ -55,7 +57,7 @@ def examine(directory: Path, environment: Mapping[str, str], now_ns: int) -> Ite
     yield from _guarded("disk", lambda: _disk(directory))
     holder = folder_checks.lock_holder(folder)
     yield from _guarded("open files", lambda: _open_files(config, holder))
-    yield from _guarded("running", lambda: _running(config, holder))
+    yield from _guarded("running", lambda: _running(folder, config, holder))
     about_folder = list(_guarded("folder", lambda: folder_checks.check_folder(folder)))
     yield from about_folder
     if not folder_checks.has_ledger(folder) or any(
@@ -139,36 +141,42 @@ def _open_files(config: Config, holder: str | None) -> Iterator[Finding]:
     yield Finding(name="open files", state="warning", words=words, fix=fix)
 
 
-def _running(config: Config, holder: str | None) -> Iterator[Finding]:
-    where = f"{config.host} port {config.port}"
-    if holder is not None:
-        state, words = _ask(config)
-        fix = "" if state == "ok" else "see its log; if it listens elsewhere, ask there: /v1/health"
-        said = f"process {holder} has the ledger open; {words}"
-        yield Finding(name="running", state=state, words=said, fix=fix)
+def _running(folder: Folder, config: Config, holder: str | None) -> Iterator[Finding]:
+    if holder is None:
+        where = f"{config.host} port {config.port}"
+        problem = _bind_problem(config)
+        if problem is None:
+            yield well("running", f"no node runs; {where} is free")
+        else:
+            fix = "end the program that has it, or choose another: comity start --port 0"
+            yield Finding(name="running", state="wrong", words=f"{where}: {problem}", fix=fix)
         return
-    problem = _bind_problem(config)
-    if problem is None:
-        yield well("running", f"no node runs; {where} is free")
-    else:
-        fix = "end the program that has it, or choose another: comity start --port 0"
-        yield Finding(name="running", state="wrong", words=f"{where}: {problem}", fix=fix)
+    url = listening_url(folder)
+    if url is None:
+        yield well("running", f"process {holder} writes the ledger, and is no node that listens")
+        return
+    state, words = _ask(url)
+    fix = "" if state == "ok" else "see its log"
+    said = f"process {holder} is the node; {words}"
+    yield Finding(name="running", state=state, words=said, fix=fix)
 
 
-def _ask(config: Config) -> tuple[State, str]:
-    """Ask a running node at the place of its settings how it is."""
-    host = "127.0.0.1" if config.host in ("0.0.0.0", "") else config.host  # noqa: S104 - compared only
-    asked = http.client.HTTPConnection(host, config.port, timeout=DOCTOR_ANSWER_TIME_S)
+def _ask(url: str) -> tuple[State, str]:
+    """Ask a running node how it is."""
+    place = urlsplit(url)
+    asked = http.client.HTTPConnection(
+        place.hostname or "", place.port, timeout=DOCTOR_ANSWER_TIME_S
+    )
     try:
         asked.request("GET", "/v1/health")
         answer = asked.getresponse()
         body = answer.read(DOCTOR_ANSWER_BYTES_MAX)
     except (OSError, http.client.HTTPException) as error:
-        return "warning", f"nothing answers at {host} port {config.port} ({error})"
+        return "wrong", f"it does not answer at {url} ({error})"
     finally:
         asked.close()
     if answer.status == http.client.OK:
-        return "ok", f"it answers at {host} port {config.port} that all is well"
+        return "ok", f"it answers at {url} that all is well"
     return "wrong", f"it says that it is not well: {_reason(body) or answer.reason}"
 
 

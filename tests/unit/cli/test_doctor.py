@@ -1,5 +1,6 @@
 """``comity doctor``: each planted fault is named, with what to do; what is safe is mended."""
 
+import os
 import resource
 import shutil
 import socket
@@ -13,6 +14,8 @@ from comity.node import folder_checks
 from comity.node.connecting import Ledger
 from comity.node.doctor import examine
 from comity.node.finding import Finding
+from comity.node.folder import Folder
+from comity.node.listening import announce
 from tests.unit.cli.command import PASSPHRASE, Comity
 
 
@@ -93,14 +96,18 @@ def test_a_port_that_another_program_has_is_told(
 
 
 def test_who_holds_the_ledger_is_told(comity: Comity) -> None:
-    """A process that writes is named by its number, and asked how it is; none answers here."""
+    """A process that writes is named by its number; where a node should listen and does not, that is wrong."""
     with Ledger.connect(
         comity.node, key="ana", keys=comity.folder / "ana-keys", passphrase=PASSPHRASE
     ) as ledger:
         ledger.transport.open_writer()
-        (found,) = _found(comity, "running", 0)
-    assert found["state"] == "warning"
-    assert "has the ledger open; nothing answers" in found["words"]
+        words = _examined(comity, "running").words
+        assert words == f"process {os.getpid()} writes the ledger, and is no node that listens"
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        announce(Folder(comity.node), f"http://127.0.0.1:{port}")
+        (found,) = _found(comity, "running", 2)
+        assert f"it does not answer at http://127.0.0.1:{port}" in found["words"]
     assert not _found(comity, "running", 0)
 
 
