@@ -83,7 +83,6 @@ KEY_FILES_MAX = 1_000  # in one folder
 INVITATION_SECRET_BYTES = 16  # of an invitation's word; nobody guesses 128 bits
 INVITATION_LEDGER_BYTES = 16  # of the genesis hash in it; nobody makes another genesis that fits
 INVITATION_TABLES_MAX = 20  # whose rules the page of an invitation tells
-ADDRESSES_BYTES_MAX = 256 << 10  # the file of ledgers that a person uses through nodes
 PASSPHRASE_BYTES_MIN = 8  # for a new key; NIST SP 800-63B, section 3.1.1.2
 PASSPHRASE_BYTES_MAX = 1_024
 KDF_OPERATIONS_MAX = 4  # argon2id "sensitive": a hostile key file may cost no more time
