@@ -65,7 +65,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def rows_of(ledger: Ledger) -> list[list[Any]]:
     """Return the words that are in the table."""
-    return [list(row) for row in ledger.sql("SELECT word FROM words ORDER BY id").rows]
+    return [list(row) for row in ledger.sql("SELECT word FROM words ORDER BY id").rows()]
 
 
 @pytest.mark.parametrize("later_s", [INTERVAL_S, 4 * INTERVAL_S])

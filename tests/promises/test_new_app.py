@@ -22,7 +22,7 @@ with Ledger.connect("demo", key="ana") as ledger:
     assert done.result["owner"] == ledger.account, done
     held = ledger.view("library.held_by", holder=ledger.account)
     assert [(item.name, item.moves) for item in held] == [("drill", 0), ("saw", 0)], held
-    rows = ledger.sql("SELECT name FROM library__item ORDER BY name").rows
+    rows = ledger.sql("SELECT name FROM library__item ORDER BY name").rows()
     assert [tuple(row) for row in rows] == [("drill",), ("saw",)], rows
 """
 

@@ -118,7 +118,7 @@ def set_(table_name: str, words: tuple[str, ...], if_match: str | None) -> None:
             )
             return
         try:
-            done = found.set(key, if_match=if_match, **values)
+            done = found.set(key, values, if_match=if_match)
         except RowChanged as error:
             _show_both(found.schema, error)
             raise

@@ -16,12 +16,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         fields: values by column, retired columns left out.
         etag: the start of the row hash, in hex; a change names it.
+        height: it was the row after this block, where the transport tells.
+        is_verified: whether it was proved, or read from a file of one's own.
 
     """
 
     fields: Mapping[str, ColumnValue]
     owner: bytes | None
     row_hash: bytes
+    height: int | None = None
+    is_verified: bool = True
 
     @property
     def etag(self) -> str:

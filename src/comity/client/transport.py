@@ -1,9 +1,9 @@
-"""What a client asks of a node, wherever it is: in this process today, behind HTTP later.
+"""What a client asks of a node, wherever it is: in this process, or behind HTTP.
 
 Invariant: a transport adds nothing of its own: what it answers is what the node committed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -122,6 +122,9 @@ class Transport(Protocol):
     def rehearse(self, transaction: bytes) -> Ordered | NotOrdered:
         """Return what would become of a signed transaction now; nothing is written."""
 
+    def submit_soon(self, transaction: bytes) -> None:
+        """Hand in a signed transaction without waiting for it."""
+
     def outcome(self, identifier: bytes) -> Ordered | None:
         """Return what became of a transaction id, or None when no block holds it."""
 
@@ -134,7 +137,16 @@ class Transport(Protocol):
     def history(self, table: str, key: Sequence[ColumnValue]) -> Any:
         """Return the life of a row, oldest change first. Raises: QueryError."""
 
-    def sql(self, query: str, parameters: Parameters, height: int | None) -> SqlAnswer:
+    def diff(self, table: str, older: int, newer: int | None = None) -> Any:
+        """Return the rows that two heights have differently, in key order. Raises: QueryError."""
+
+    def prove_row(self, schema: TableSchema, key: Sequence[ColumnValue]) -> Any:
+        """Return the checked ``Proof`` of a row, or of its absence. Raises: ProofInvalid, QueryError."""
+
+    def follow(self, schema: TableSchema, since: int | None) -> Iterator[Any]:
+        """Yield each ``Change`` of a table behind a height, or from now on, for ever. Raises: QueryError."""
+
+    def sql(self, query: str, parameters: Parameters, height: int | None) -> Any:
         """Return the answer to a read-only query. Raises: QueryError."""
 
     def view(self, view: str, arguments: Mapping[str, Any]) -> Any:

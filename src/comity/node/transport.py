@@ -5,7 +5,7 @@ first ``submit`` and kept until ``close``.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,9 @@ from comity.store.catalog import TableLeaf
 from comity.store.log import Log
 
 if TYPE_CHECKING:
+    from comity.client.history import RowDifference
+    from comity.client.proofs import Proof
+    from comity.client.watching import Change
     from comity.node.local import LocalLedger
     from comity.sdk.declaration import Declaration
 
@@ -114,6 +117,10 @@ class LocalTransport:
             )
         return answers
 
+    def submit_soon(self, transaction: bytes) -> None:
+        """Have a signed transaction ordered, whatever becomes of it."""
+        self.submit([transaction])
+
     def rehearse(self, transaction: bytes) -> Ordered | NotOrdered:
         """Return what would become of a signed transaction now; nothing is written."""
         machine, now_ns = self.open_writer().machine, time.time_ns()
@@ -158,6 +165,23 @@ class LocalTransport:
     def history(self, table: str, key: Sequence[ColumnValue]) -> RowHistory:
         """Return the life of a row. Raises: QueryError."""
         return row_history(self.connection, table, key)
+
+    def diff(self, table: str, older: int, newer: int | None = None) -> "list[RowDifference]":
+        """Return the rows that two heights have differently, in key order. Raises: QueryError."""
+        found: list[RowDifference] = _following().diff(
+            self.connection, self.schema_ever(table), older, newer
+        )
+        return found
+
+    def prove_row(self, schema: TableSchema, key: Sequence[ColumnValue]) -> "Proof":
+        """Return the checked proof of a row, or of its absence. Raises: ProofInvalid, QueryError."""
+        proof: Proof = _following().prove_row(self.connection, self.genesis, schema, key)
+        return proof
+
+    def follow(self, schema: TableSchema, since: int | None) -> "Iterator[Change]":
+        """Yield the changes of a table behind a height, or from now on, for ever. Raises: QueryError."""
+        changes: Iterator[Change] = _following().follow(self.connection, schema, since)
+        return changes
 
     def schema_ever(self, table: str) -> TableSchema:
         """Return the newest schema of a table, also of one that was dropped. Raises: QueryError."""
@@ -220,6 +244,10 @@ class LocalTransport:
         except apsw.SQLError:  # a ledger without the app members
             return None
         return None if found is None else found[0]
+
+
+def _following() -> Any:
+    return import_module("comity.node.following")
 
 
 def _find(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Any:

@@ -73,7 +73,7 @@ def test_rows_are_added_read_and_changed(folder: Path) -> None:
         assert len(stock) == 1
         assert [change.kind for change in stock.history("saw").changes] == ["added", "changed"]
         answer = ledger.sql("SELECT count FROM stock", at=done.height)
-        assert (answer.rows, answer.height) == (((2,),), done.height)
+        assert (answer.rows(), answer.height) == (((2,),), done.height)
         with pytest.raises(KeyError):
             stock["axe"]
 
@@ -84,7 +84,7 @@ def test_many_rows_travel_in_batches(folder: Path) -> None:
         rows = [{"name": f"n{i}"} | ({"count": i} if i % 2 else {}) for i in range(25)]
         done = ledger.table("stock").add_many(iter(rows), batch=10)
         assert len(done) == 3
-        assert ledger.sql("SELECT count(*), sum(count) FROM stock").rows == ((25, 144),)
+        assert ledger.sql("SELECT count(*), sum(count) FROM stock").rows() == ((25, 144),)
 
 
 def test_a_refusal_is_typed_and_in_words(folder: Path) -> None:

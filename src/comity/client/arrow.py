@@ -1,0 +1,1 @@
+"""Answers as Arrow, and Arrow as rows. Imported only when it is asked for."""
