@@ -39,7 +39,8 @@ def errors_page() -> Iterator[str]:
     yield from ("", "## Over HTTP", "")
     yield "What a node says of requests and of itself, beside the above: the `code` of its problems (RFC 9457). A"
     yield "refusal has status 422."
-    yield from _codes(HTTP, set(HTTP) | codes_given("Problem"))
+    told_above = READS.keys() | REJECTIONS.keys()
+    yield from _codes(HTTP, set(HTTP) | codes_given("Problem") - told_above)
 
 
 def codes_given(*names: str) -> set[str]:
