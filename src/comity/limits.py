@@ -229,6 +229,7 @@ IN_FLIGHT_TRANSACTIONS = 4_000  # accepted and not yet final; beyond: busy, retr
 IN_FLIGHT_TRANSACTIONS_MAX = 100_000
 IN_FLIGHT_BYTES = 64 << 20  # the same transactions, their bytes together
 IN_FLIGHT_BYTES_MAX = 1 << 30
+AHEAD_TRANSACTIONS_MAX = 2  # while blocks are so small, they are executed before they close
 BATCH_AGE_MS = 20  # a block closes so long after its first transaction, even if more arrive
 ENGINE_RETRY_MS = 1_000  # until the next try, when no block could be written
 ENGINE_STOP_S = 3  # that a stopping engine goes on with what waits

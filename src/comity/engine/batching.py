@@ -1,7 +1,8 @@
 """The solo engine of a running node: one thread owns the ledger and makes a block of all that waits.
 
 A block closes when it is full or when nothing more arrived for a moment. While a block is written the next one gathers,
-so the more members write at once, the more share one sync of the disk. Without work the thread sleeps.
+so the more members write at once, the more share one sync of the disk. While few write, what there is gets executed
+during that moment already: if nothing more comes, the block only has to be written. Without work the thread sleeps.
 
 Invariant: once started, only this thread touches machine and store; every submission is settled exactly once.
 """
@@ -19,6 +20,7 @@ from comity.engine.port import NotOrdered, Ordered
 from comity.engine.solo import SoloEngine
 from comity.errors import Rejected, Unavailable
 from comity.limits import (
+    AHEAD_TRANSACTIONS_MAX,
     BATCH_AGE_MS,
     BLOCK_BYTES_MAX,
     CLOCK_LOOK_S,
@@ -28,6 +30,7 @@ from comity.limits import (
     VERIFIERS,
 )
 from comity.machine.checks import Checked
+from comity.machine.machine import Prepared
 
 SECOND_NS = 10**9
 _LOG = logging.getLogger(__name__)
@@ -129,6 +132,8 @@ class BatchingEngine:
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._finished: list[Submission] = []
+        self._ahead: tuple[int, Prepared | None] = (0, None)  # the first so many, executed already
+        self._last_count = 0  # transactions of the last block
         self._first_at = 0.0
         self._last_at = 0.0
         self._held_until = 0.0
@@ -207,6 +212,9 @@ class BatchingEngine:
             self._admit(arrived)
             if pause is not None and pause <= 0:
                 self._make_block()
+            elif arrived and len(self._waiting) <= AHEAD_TRANSACTIONS_MAX >= self._last_count:
+                prepared = self._solo.prepare(self._checked())
+                self._ahead = len(self._waiting), prepared if prepared.candidate else None
             self._tell(None)
 
     def _pause(self) -> float | None:
@@ -298,11 +306,14 @@ class BatchingEngine:
 
     def _make_block(self) -> None:
         """Make one block, settle what it holds, and let the rest wait."""
+        ahead = self._ahead[1] if self._ahead[0] == len(self._waiting) else None
+        checked = self._checked()
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._ahead, self._last_count = (0, None), len(waiting)
         store = self._machine.store
         height, started = store.height, time.monotonic()
         try:
-            answers = self._solo.make_block([each.checked for each in waiting])
+            answers = self._solo.make_block(checked, ahead)
         except Unavailable as error:
             self.problem = str(error)
             full = NotOrdered(code="disk-full", message=str(error), waits=True)
@@ -328,6 +339,9 @@ class BatchingEngine:
                 log_size=store.log_size,
             )
         )
+
+    def _checked(self) -> list[Checked]:
+        return [each.checked for each in self._waiting]
 
     def _settle(self, submission: Submission, index: int, answer: Ordered | NotOrdered) -> None:
         submission.answers[index] = answer

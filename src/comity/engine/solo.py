@@ -10,7 +10,7 @@ from comity.errors import Rejected, Unavailable
 from comity.limits import BLOCKS_PER_SUBMIT_MAX
 from comity.machine.candidate import Candidate, Outcome
 from comity.machine.checks import Checked
-from comity.machine.machine import LeftOut, Machine
+from comity.machine.machine import LeftOut, Machine, Prepared
 from comity.model.evidence import Evidence
 
 _NOT_DUE = NotOrdered(code="not-due", message="the ledger's next block is not due yet", waits=True)
@@ -66,13 +66,28 @@ class SoloEngine:
             made, height = made + 1, self.machine.store.height
         return made
 
-    def make_block(self, waiting: Sequence[Checked]) -> list[Ordered | NotOrdered | None]:
+    def prepare(self, waiting: Sequence[Checked]) -> Prepared:
+        """Execute what waits and due timers as the next block, if there is anything to do and the interval has passed.
+
+        Nothing is written: the block may still be another.
+        """
+        prepared = self.machine.prepare(waiting, self.clock(), self._kid)
+        if prepared.candidate is not None:
+            prepared.candidate.seal()
+        return prepared
+
+    def make_block(
+        self, waiting: Sequence[Checked], prepared: Prepared | None = None
+    ) -> list[Ordered | NotOrdered | None]:
         """Make one block of what waits and of due timers, if there is anything to do and the interval has passed.
 
+        Args:
+            prepared: what ``prepare`` made of the same transactions since the last block.
         Returns: what became of each, in order; None where it waits for a later block.
         Raises: Unavailable, when the disk is full: nothing was written.
         """
-        prepared = self.machine.prepare(waiting, self.clock(), self._kid)
+        if prepared is None:
+            prepared = self.machine.prepare(waiting, self.clock(), self._kid)
         left = {each.checked.identifier: each for each in prepared.left_out}
         outcomes: dict[bytes, Outcome] = {}
         if prepared.candidate is not None:

@@ -137,6 +137,32 @@ def test_a_block_closes_when_it_is_full(make: Callable[..., Rig]) -> None:
     assert [each[0].height for each in answers] == [1] * 4 + [2] * 4 + [3] * 2
 
 
+def test_a_block_is_executed_while_it_may_still_grow(
+    make: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transaction is executed once, before its block closes; what comes meanwhile joins it all the same."""
+    rig = make(msgspec.structs.replace(BOUNDS, wait_ms=300))
+    ahead, prepare = queue.Queue[int](), rig.machine.prepare
+
+    def counted(pending: Sequence[Any], *arguments: Any) -> Any:
+        prepared = prepare(pending, *arguments)
+        ahead.put(len(pending))
+        return prepared
+
+    monkeypatch.setattr(rig.machine, "prepare", counted)
+    rig.engine.start()
+    (alone,) = rig.ask(rig.signed())
+    assert (alone.height, ahead.get(timeout=WAIT_S)) == (1, 1)
+    assert ahead.empty()
+    first = rig.submit(rig.signed())
+    assert ahead.get(timeout=WAIT_S) == 1
+    second = rig.submit(rig.signed())
+    answers = rig.wait(first, second)
+    assert [each[0].height for each in answers] == [2, 2]
+    assert ahead.get(timeout=WAIT_S) == 2
+    assert ahead.empty()
+
+
 def test_each_answer_stands_at_its_place(rig: Rig) -> None:
     """Good, garbled, unknown, wrongly signed and repeated ones are answered in the order they came."""
     good = rig.signed()
