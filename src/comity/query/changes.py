@@ -32,6 +32,7 @@ from comity.store import undo
 from comity.store.ddl import history_name, quote, stored_columns
 
 _POINTS_MAX = ROWS_WRITTEN_PER_BLOCK_MAX + CHANGES_MAX  # more than one position can have
+_KEPT_MAX = 8  # for followers at several places
 _ALL = 1 << 40  # an index behind every event of a position
 _HEIGHT = "SELECT min(height) FROM main.comity_block WHERE log_size > ?"
 _UNDO = "SELECT height, record FROM main.comity_undo WHERE height >= ? ORDER BY height"
@@ -49,12 +50,12 @@ class Points(msgspec.Struct, frozen=True):
 
 
 class Changes:
-    """Finds the changes of tables; what one pass over a table found is kept for the next question."""
+    """Finds the changes of tables; what a pass over a table found is kept for the next question."""
 
     def __init__(self, connection: apsw.Connection, schemas: Schemas) -> None:
         self._connection = connection
         self._schemas = schemas
-        self._kept = Points("", 0, -1, [])
+        self._kept: list[Points] = []  # what was asked for last comes first
         self._author: _Author | None = None
 
     def answer(self, read: ChangesRead) -> Found:
@@ -89,13 +90,18 @@ class Changes:
 
     def _points(self, table: TableAt, position: int, index: int) -> Points:
         """Return points of which some are behind (position, index), or else all to the newest position."""
-        newest, kept = table.snapshot.position, self._kept
-        if kept.table != table.name or not kept.start <= position <= kept.end:
-            kept = _find(self._connection, table, position)
-        while kept.end < newest and not (kept.points and kept.points[-1][:2] > (position, index)):
-            kept = _find(self._connection, table, kept.end + 1)
-        self._kept = kept
-        return kept
+        newest, seen = table.snapshot.position, (position, index)
+        for kept in self._kept:
+            if kept.table == table.name and kept.start <= position <= kept.end:
+                found = kept
+                break
+        else:
+            found = _find(self._connection, table, position)
+        while found.end < newest and not (found.points and found.points[-1][:2] > seen):
+            found = _find(self._connection, table, found.end + 1)
+        others = [kept for kept in self._kept if kept is not found]
+        self._kept = [found, *others][:_KEPT_MAX]
+        return found
 
     def _event(self, table: TableAt, position: int, index: int, key: Key) -> Change:
         old, new = _versions(self._connection, table, position, key)
