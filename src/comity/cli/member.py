@@ -1,9 +1,8 @@
-"""``comity member``: who belongs to the ledger, how others join, who may what.
+"""``comity member``: who belongs to the ledger, and who may what.
 
-Invariant: an invitation's private half is written once, to standard output, and is kept nowhere.
+Invariant: whoever acts is named by a key; a member is named by the name that others see, or by its account.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +12,13 @@ import click
 import msgspec
 
 from comity.cli.group import Command, LazyGroup
-from comity.cli.names import account_from, duration_ns, public_key_from, shown_account, shown_time
+from comity.cli.names import account_from, public_key_from, shown_account, shown_time
 from comity.cli.output import pairs, table
 from comity.cli.session import current
 from comity.client.invitation import Invitation
 from comity.client.ledger import Done
 from comity.client.refused import Refused
 from comity.client.transport import Transport
-from comity.errors import ConfigError, Malformed
-from comity.limits import INVITATION_SECRET_BYTES
 from comity.model.account import to_text
 
 _USED = ("members", 5)  # app and number of the refusal InvitationUsed
@@ -31,11 +28,15 @@ _KEYS = "SELECT lower(hex(key)), scope FROM comity_key WHERE account = ? ORDER B
 
 @click.group(
     cls=LazyGroup,
-    short_help="Invite, admit and list members, give roles.",
+    lazy={  # as comity invite and comity join
+        "invite": ("comity.cli.invite:invite", "Make a link with which others join."),
+        "join": ("comity.cli.join:join", "Become a member by a link or a word."),
+    },
+    short_help="Admit and list members, give roles, suspend.",
     examples="""
     comity member ls
-    comity member invite --role buyer --expires 7d
-    comity member join cmi1... --name bo --as bo
+    comity invite --role buyer --expires 7d
+    comity join cmi1... --name bo --as bo
     comity member role give bo buyer
     """,
 )
@@ -73,74 +74,6 @@ def show(name: str) -> None:
     lines += [(f"key ({scope})", key) for key, scope in keys]
     listed = [{"public_key": key, "scope": scope} for key, scope in keys]
     session.out.data(pairs(lines), document | {"keys": listed})
-
-
-@member.command(
-    cls=Command, writes=True, examples="comity member invite --role buyer --uses 3 --expires 7d"
-)
-@click.option("--role", metavar="R", help="That each guest gets; only an admin may offer one.")
-@click.option("--uses", type=click.IntRange(1), default=1, show_default=True)
-@click.option(
-    "--expires", default="7d", show_default=True, metavar="TIME", help="Such as 12h or 7d."
-)
-def invite(role: str | None, uses: int, expires: str) -> None:
-    """Make an invitation; whoever has it can join."""
-    session = current()
-    until_ns = time.time_ns() + duration_ns(expires)
-    with session.ledger() as ledger:
-        made = Invitation.of(os.urandom(INVITATION_SECRET_BYTES), ledger.transport.genesis.hash)
-        done = ledger.call(
-            "members.invite",
-            public_key=made.public_key,
-            expires_ns=until_ns,
-            uses=uses,
-            **({} if role is None else {"role": role}),
-        )
-        word = made.to_text()
-        session.done(
-            word,
-            {"invitation": word, "height": done.height, "transaction": done.identifier.hex()},
-        )
-        session.out.words(
-            f"note  {uses} {'use' if uses == 1 else 'uses'}, until {shown_time(until_ns)}; whoever"
-            f" has it can join{f' as {role}' if role else ''}: comity member join {word} --name NAME"
-        )
-
-
-@member.command(
-    cls=Command,
-    writes=True,
-    examples="""
-    comity key new bo --keys bo-keys
-    comity member join cmi1... --name bo --keys bo-keys
-    """,
-)
-@click.argument("invitation", required=False)
-@click.option("--name", required=True, metavar="NAME", help="The name that others see.")
-def join(invitation: str | None, name: str) -> None:
-    """Become a member with the key that acts; without INVITATION where the ledger admits anybody."""
-    session = current()
-    with session.ledger() as ledger:
-        transport, info = ledger.transport, session.key_info()
-        member_of = transport.account_of_key(info.public_key)
-        if member_of is not None:
-            raise ConfigError(
-                f"key {info.name} belongs to member {transport.name_of(member_of)} already; join"
-                " with another key: comity key new NAME, then --as NAME"
-            )
-        arguments: dict[str, Any] = {"name": name}
-        if invitation is not None:
-            genesis = transport.genesis
-            try:
-                used = Invitation.from_text(invitation)
-            except Malformed as error:
-                raise ConfigError(f"invitation: {error}; ask for it again") from error
-            if not used.is_for(genesis.hash):
-                raise ConfigError(f"the invitation is to another ledger than {genesis.chain_id}")
-            proof = used.proof(genesis.hash, info.account_id)
-            arguments |= {"invitation": used.public_key, "proof": proof}
-        with _telling_withdrawn(transport, arguments.get("invitation")):
-            _tell(f"+ {name} joined", ledger.join("members.join", **arguments))
 
 
 @member.command(
@@ -212,7 +145,7 @@ def withdraw(invitation: str) -> None:
     else:
         public_key = public_key_from(invitation)
     with current().ledger() as ledger:
-        with _telling_withdrawn(ledger.transport, public_key):
+        with telling_withdrawn(ledger.transport, public_key):
             done = ledger.call("members.withdraw", public_key=public_key)
         _tell("- invitation withdrawn", done)
 
@@ -244,7 +177,7 @@ def invitations() -> None:
 
 
 @contextmanager
-def _telling_withdrawn(transport: Transport, public_key: bytes | None) -> Iterator[None]:
+def telling_withdrawn(transport: Transport, public_key: bytes | None) -> Iterator[None]:
     """Say of an invitation that may not be used any more who withdrew it, where somebody did."""
     try:
         yield

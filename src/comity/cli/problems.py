@@ -36,7 +36,7 @@ DEBUG_VARIABLE = "COMITY_DEBUG"
 
 _DAMAGE = ("CorruptError", "NotADBError")  # of apsw, which help must not import
 _NEXT = {
-    "unknown-account": "comity member join INVITATION --name NAME; or act with a key that is a member's: --as KEY",
+    "unknown-account": "comity join INVITATION --name NAME; or act with a key that is a member's: --as KEY",
     "unknown-key": "see which keys an account has: comity member show NAME; add one: comity key add KEY --as OWNERKEY",
     "suspended": "ask an admin: comity member restore NAME",
     "row-exists": "leave --absent out",
