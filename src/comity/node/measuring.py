@@ -6,15 +6,15 @@ Invariant: reading a figure neither waits nor writes; a figure of the engine's t
 import os
 import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import comity
+from comity.engine.batching import BatchingEngine, Tip
+from comity.model.genesis import Genesis
 from comity.model.outcome import NotOrdered, Ordered
 from comity.node.folder import Folder
 from comity.node.metrics import Metrics
-
-if TYPE_CHECKING:
-    from comity.node.running import Node
+from comity.node.reading import Readers
 
 _PAGE_BYTES = 4_096
 OK = "ok"
@@ -23,7 +23,20 @@ REFUSED = (
 )
 
 
-def metrics_of(node: "Node") -> Metrics:
+class Measurable(Protocol):
+    """What is asked of a running node."""
+
+    genesis: Genesis
+    folder: Folder
+    engine: BatchingEngine
+    readers: Readers
+    tip: Tip
+
+    def problem(self) -> str | None:
+        """Return why the node cannot do its work, or None."""
+
+
+def metrics_of(node: Measurable) -> Metrics:
     """Return the metrics of a node, with a gauge for everything that can be asked when it is shown."""
     metrics = Metrics({"version": comity.__version__, "ledger": node.genesis.chain_id})
     folder = node.folder
