@@ -46,7 +46,9 @@ class Lost(Unavailable):
 
 
 class Link(Protocol):
-    """A way to one node."""
+    """A way to one node; ``url`` is its address."""
+
+    url: str
 
     async def send(self, ask: Ask) -> Reply:
         """Return the answer to a request. Raises: Lost."""
@@ -65,6 +67,7 @@ class BlockingLink:
     """A link whose calls block: none of them ever waits for an event loop."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._http = httpx.Client(**_settings(url))
 
     async def send(self, ask: Ask) -> Reply:
@@ -104,6 +107,7 @@ class AwaitedLink:
     """A link for an event loop."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._http = httpx.AsyncClient(**_settings(url))
 
     async def send(self, ask: Ask) -> Reply:

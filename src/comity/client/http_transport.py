@@ -43,6 +43,11 @@ class HttpTransport:
         return cls(finish(opening))
 
     @property
+    def url(self) -> str:
+        """Return the node's address."""
+        return self.node.url
+
+    @property
     def genesis(self) -> Genesis:
         """Return the genesis of the ledger."""
         return self.node.genesis

@@ -50,6 +50,11 @@ class NodeTransport:
         self._apps: answers.AppsAnswer | None = None
         self._names: dict[bytes, str | None] = {}
 
+    @property
+    def url(self) -> str:
+        """Return the node's address."""
+        return self._asking.link.url
+
     @classmethod
     async def open(
         cls, asking: Asking, genesis_hash: bytes | None, *, is_verifying: bool = True
@@ -285,7 +290,10 @@ class NodeTransport:
     async def _check(self, outcome: Ordered | NotOrdered) -> None:
         """Have a receipt proved, as of its block. Raises: ProofInvalid."""
         if isinstance(outcome, Ordered) and self.is_verifying:
-            data = await self.prove_transaction(outcome.identifier, outcome.height)
+            try:
+                data = await self.prove_transaction(outcome.identifier, outcome.height)
+            except QueryError as error:
+                raise ProofInvalid(f"the node cannot prove its receipt: {error}") from error
             check_outcome(data, self.genesis.hash, outcome)
             self._height_seen = max(self._height_seen, outcome.height)
 
