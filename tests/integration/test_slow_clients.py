@@ -17,7 +17,7 @@ from tests.integration.node_process import NodeProcess, create_things, make_ledg
 pytestmark = pytest.mark.slow
 Served = tuple[NodeProcess, Genesis]
 REQUEST_TIME_MS = 1_500
-HEAD = b"POST /v1/transactions HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r\n"
+HEAD = b"POST /v1/transactions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cbor\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,24 @@ def test_bytes_that_are_no_request_are_told_so(served: Served) -> None:
             assert problem_of(read_all(connection)) == (400, "bad-request")
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200), ("LOCALHOST:7080", 200), ("127.0.0.1:1", 200), ("[::1]:7080", 200),
+        ("evil.example", 421), ("localhost.evil.example", 421), ("127.0.0.1.evil.example:80", 421),
+        ("[::1", 421), ("", 421),
+    ],
+)  # fmt: skip
+def test_another_site_reads_nothing(served: Served, host: str, status: int) -> None:
+    """A name of somebody else that was pointed at this machine gets no answer."""
+    with connect(served[0]) as connection:
+        request = f"GET /v1/ledger HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        answer = read_all(connection)
+    assert int(answer.split(b" ")[1]) == status
+    assert (b"genesis" in answer) == (status == 200)
+
+
 def test_a_body_without_end_is_cut(served: Served) -> None:
     """Chunks that never stop are 413, without the node holding them."""
     before = memory_kib(served[0])
@@ -166,7 +184,7 @@ def test_pipelined_requests_are_answered_in_order(served: Served) -> None:
     for _ in range(50):
         transaction = sign(genesis)
         sent += HEAD + b"Content-Length: %d\r\n\r\n" % len(transaction) + transaction
-        sent += b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"
+        sent += b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with connect(node) as connection:
         connection.sendall(sent.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n")
         answers = read_all(connection)

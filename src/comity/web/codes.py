@@ -159,6 +159,11 @@ HTTP: Mapping[str, Code] = {
         "The operation does not take a body of this type.",
         "You: set Content-Type as /v1/docs says.",
     ),
+    "wrong-host": Code(
+        421,
+        "The request names another host than this node's.",
+        "The node's operator: set `url` in comity.toml to the address that is used.",
+    ),
     "headers-too-large": Code(
         431, "The request's headers have more bytes than they may.", "The program's author."
     ),

@@ -13,7 +13,7 @@ from comity.web.problems import PROBLEM_JSON, ProblemBody
 from comity.web.routes import JSON, Media, Operation, Parameter
 
 PATH = "/v1/openapi.json"
-EVERYWHERE = (400, 405, 406, 413, 431, 503)  # problems of any operation
+EVERYWHERE = (400, 405, 406, 413, 421, 431, 503)  # problems of any operation
 _TEMPLATE = "#/components/schemas/{name}"
 _WORDS = {
     200: "The answer.",

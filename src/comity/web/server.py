@@ -29,6 +29,7 @@ from comity.limits import (
 from comity.node.logs import Log
 from comity.node.running import Node
 from comity.web.app import build_app
+from comity.web.hosts import KnownHosts
 from comity.web.metrics import Measured
 from comity.web.problems import PROBLEM_JSON, Problem, body_of
 
@@ -42,7 +43,7 @@ class _Config(uvicorn.Config):
 
     def __init__(self, node: Node, log: Log) -> None:
         super().__init__(
-            Measured(build_app(node), node.metrics, log),
+            Measured(KnownHosts(build_app(node), node.config), node.metrics, log),
             http=_Protocol,
             ws="none",
             lifespan="off",

@@ -81,7 +81,7 @@ def test_the_description_is_whole(answers: dict[str, httpx.Response]) -> None:
         named = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
         assert set(re.findall(r"{([^}]+)}", path)) == named
         assert "200" in operation["responses"] or "201" in operation["responses"]
-        assert {"400", "503"} <= operation["responses"].keys()
+        assert {"400", "421", "503"} <= operation["responses"].keys()
 
 
 def test_the_page_shows_every_operation(answers: dict[str, httpx.Response]) -> None:
