@@ -2,9 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,75 +10,14 @@ import comity
 from comity.client import keystore
 from comity.client.http_transport import HttpTransport
 from comity.client.known import VARIABLE
-from comity.client.ledger import Ledger
 from comity.client.refused import Refused, RowChanged
 from comity.client.secret import Secret
 from comity.client.transport import NotOrdered
 from comity.client.verdict import ProvedRows
 from comity.client.verify import verify
 from comity.errors import ConfigError, ProofInvalid, QueryError, Rejected, Unavailable
-from comity.model.account import KEY_TYPE_ED25519
-from comity.model.genesis import Founder
 from comity.model.transaction import Call
-from comity.node.local import LocalLedger
-from tests.integration.node_process import NodeProcess
-
-PASSPHRASE = "open sesame"
-STOCK = {
-    "name": "stock",
-    "columns": [
-        {"name": "name", "type": "text", "maximum": 40, "required": True},
-        {"name": "count", "type": "integer"},
-        {"name": "price", "type": "decimal", "scale": 2},
-        {"name": "day", "type": "date"},
-        {"name": "is_sold", "type": "boolean"},
-    ],
-    "key": ["name"],
-}
-
-
-class Served:
-    """A ledger of Ana and Bo, and the node that serves it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        founders = [
-            Founder(
-                name=name,
-                key_type=KEY_TYPE_ED25519,
-                public_key=keystore.create(
-                    folder / "keys", name, Secret(PASSPHRASE.encode())
-                ).public_key,
-                roles=roles,
-            )
-            for name, roles in (("ana", ("admin",)), ("bo", ()))
-        ]
-        with LocalLedger.create(folder, name="shared", founders=founders) as ledger:
-            self.genesis = ledger.genesis
-        self.node = NodeProcess(folder)
-        self.url = self.node.url
-
-    def connect(self, key: str | None = "ana", url: str | None = None, **more: Any) -> Ledger:
-        """Open the ledger through the node."""
-        return comity.Ledger.connect(
-            url or self.url,
-            key=key,
-            keys=self.folder / "keys",
-            passphrase=PASSPHRASE,
-            genesis=self.genesis.hash,
-            **more,
-        )
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve a ledger with the table ``stock``, whose rows belong to who adds them."""
-    made = Served(tmp_path_factory.mktemp("served") / "ledger")
-    with made.node, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(made.folder / "home"))
-        with made.connect() as ledger:
-            ledger.call("tables.create", schema=STOCK, preset="own-rows")
-        yield made
+from tests.unit.client.served import PASSPHRASE, Served
 
 
 def test_rows_are_added_read_and_changed(served: Served) -> None:
