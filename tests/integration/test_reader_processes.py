@@ -17,6 +17,7 @@ from comity import limits
 from comity.errors import QueryError, Unavailable
 from comity.node import reading
 from comity.node.reading import Readers
+from comity.query import child
 from comity.query.frames import QueryLimits
 from comity.query.reads import Found, PageRead, RowRead, SqlRead, TablesRead, ViewRead
 from tests.shared_ledger import SharedLedger
@@ -166,9 +167,9 @@ def test_a_read_that_waited_too_long_is_told(
     ledger: SharedLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is answered long after having asked."""
-    monkeypatch.setattr(reading, "_WAIT_S", 0.1)
-
     async def act(readers: Readers) -> None:
+        await readers.ask(SqlRead(sql="SELECT 1"))  # the process is there
+        monkeypatch.setattr(reading, "_WAIT_S", 0.1)
         running = asyncio.create_task(readers.ask(SLEEPY))
         await asyncio.sleep(0.1)
         with pytest.raises(Unavailable, match="READ_WAIT_MS_MAX"):
@@ -209,6 +210,29 @@ def test_a_missing_ledger_is_told(tmp_path: Path) -> None:
                 await readers.ask(TablesRead())
 
     asyncio.run(run())
+
+
+def test_want_of_the_system_is_told_and_passes(
+    ledger: SharedLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process can be started, or something else fails: whoever asked hears it, the next is answered."""
+    start, errors = child.start, [OSError(24, "Too many open files"), RuntimeError("odd")]
+
+    def fail(*paths: os.PathLike[str]) -> object:
+        if errors:
+            raise errors.pop()
+        return start(*paths)
+
+    async def act(readers: Readers) -> None:
+        told = await asyncio.gather(
+            *(readers.ask(TablesRead()) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(answer) for answer in told].count(Found) >= 1
+        assert all(isinstance(answer, Found | Unavailable | RuntimeError) for answer in told)
+        assert isinstance(await readers.ask(TablesRead()), Found)
+
+    monkeypatch.setattr(child, "start", fail)
+    _with(ledger, act)
 
 
 def test_no_snapshot_outlives_its_read(ledger: SharedLedger) -> None:
@@ -269,6 +293,7 @@ def test_processes_end_with_their_node(ledger: SharedLedger) -> None:
 import asyncio, os
 from pathlib import Path
 from comity.node.reading import Readers
+from comity.query import child
 from comity.query.reads import SqlRead, TablesRead
 
 async def run():

@@ -211,6 +211,8 @@ def test_what_still_holds_is_not_sent_again(served: ServedLedger) -> None:
         etag = _get(served, path).headers["etag"]
         again = _get(served, path, if_none_match=etag)
         assert (again.status_code, again.content) == (304, b"")
+        weak = _get(served, path, if_none_match=f'W/{etag}, "other"')  # as a proxy makes it
+        assert weak.status_code == 304
         assert _get(served, path, if_none_match='"h1-0000"').status_code == 200
 
 

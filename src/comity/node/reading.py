@@ -160,7 +160,7 @@ class _Lane:
     async def _serve(self, process: "_Process") -> None:
         """Hand jobs to one process, one after another, and replace it when it is gone."""
         while True:
-            with suppress(Unavailable):  # the job that comes next tries again, and tells
+            with suppress(Exception):  # the job that comes next tries again, and tells
                 await process.start()
             job = await self._jobs.get()
             if job.answer.done():  # whoever asked has left
@@ -182,6 +182,9 @@ class _Lane:
             if not job.answer.done():
                 job.answer.set_exception(_stopping())
             raise
+        except Exception as error:  # noqa: BLE001 - told to whoever asked; the next read goes on
+            if not job.answer.done():
+                job.answer.set_exception(error)
         else:
             if not job.answer.done():
                 job.answer.set_result(answer)
@@ -204,7 +207,10 @@ class _Process:
         """Start the process, unless it runs. Raises: Unavailable."""
         if self._child is not None:
             return
-        self._child, channel = await asyncio.to_thread(child.start, *self._paths)
+        try:
+            self._child, channel = await asyncio.to_thread(child.start, *self._paths)
+        except OSError as error:
+            raise Unavailable(f"a reader process cannot be started: {error.strerror}") from error
         try:
             async with asyncio.timeout(_START_S):
                 await self._open(channel)

@@ -4,6 +4,7 @@ Invariant: an answer names the height that it was read at, and no answer is cut 
 answers that are being sent have a bound, however slowly they are taken.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -45,6 +46,7 @@ REFUSAL_STATUS = {  # of refusals that HTTP has a word for; the others are 422
     "table-not-found": 404,
 }
 _CHUNK_BYTES = 64 << 10
+_ETAG = re.compile('"[^"]{1,100}"')
 
 
 async def ask(
@@ -119,6 +121,12 @@ def media_of(request: Request, known: Sequence[str] = tuple(MEDIA_TYPES)) -> str
     if not best:
         raise Problem("not-acceptable", f"this is answered as {', '.join(known)}")
     return best
+
+
+def etag_of(request: Request) -> str:
+    """Return the first tag of If-None-Match, "" for none; proxies that compress make tags weak."""
+    found = _ETAG.search(request.headers.get("if-none-match", ""))
+    return "" if found is None else found[0]
 
 
 def cache_of(at: Any) -> str:

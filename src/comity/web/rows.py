@@ -20,6 +20,7 @@ from comity.web.reading import (
     Height,
     ask,
     cache_of,
+    etag_of,
     media_of,
 )
 from comity.web.routes import Media, Operation, path, query, values_of
@@ -51,7 +52,7 @@ async def list_rows(request: Request) -> Response:
         limit=values.get("limit", limits.READ_ROWS_DEFAULT),
         after=values.get("after", ""),
         at=values.get("at"),
-        etag=values.get("If-None-Match", ""),
+        etag=etag_of(request),
         media=MEDIA_TYPES[media_type],
     )
     return await ask(request, read, media_type=media_type, cache=cache_of(read.after or read.at))
@@ -64,7 +65,7 @@ async def read_row(request: Request) -> Response:
         table=values["table"],
         key=values["key"],
         at=values.get("at"),
-        etag=values.get("If-None-Match", ""),
+        etag=etag_of(request),
     )
     return await ask(request, read, cache=cache_of(read.at))
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from comity.query import documents, reads
-from comity.web.reading import AT, IF_NONE_MATCH, Name, ask, ask_view, cache_of
+from comity.web.reading import AT, IF_NONE_MATCH, Name, ask, ask_view, cache_of, etag_of
 from comity.web.routes import Media, Operation, path, values_of
 
 TABLE = path("table", Name, "Name of the table.")
@@ -43,7 +43,7 @@ async def _read(request: Request, *, is_frictionless: bool) -> Response:
         table=values["table"],
         is_frictionless=is_frictionless,
         at=values.get("at"),
-        etag=values.get("If-None-Match", ""),
+        etag=etag_of(request),
     )
     return await ask(request, read, cache=cache_of(read.at))
 
