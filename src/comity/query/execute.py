@@ -62,6 +62,8 @@ class _Query:
 
     def run(self, connection: apsw.Connection, send: Send) -> None:
         request = self._request
+        if "\0" in request.sql:
+            raise QueryError("syntax", "a query holds no NUL: give text that has one as parameter")
         connection.set_progress_handler(self._is_late, limits.QUERY_PROGRESS_OPS)
         connection.execute("BEGIN").fetchall()
         snapshot = asof.snapshot_of(connection, request.height)

@@ -74,6 +74,8 @@ async def follow_blocks(request: Request) -> Response:
     """Follow blocks."""
     values, node = values_of(request), node_of(request)
     start = _start(values, (node.tip.height, 0))
+    if start[0] > node.tip.height:  # of another ledger, or of what a restored one has lost: say so
+        await node.readers.ask(reads.BlockRead(height=start[0]))
     return await _stream(request, _Blocks(_batches_of(request)), start)
 
 
