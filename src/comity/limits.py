@@ -107,6 +107,7 @@ AUDIT_FINDINGS_MAX = 200  # named one by one; the rest is counted
 # --- storage, not consensus ---
 FILE_FORMAT_NUMBER = 2  # of a node's SQLite file: its unhashed tables and the pages of its trees
 UNDO_BLOCKS = 16  # blocks that can be undone (R5.1)
+STORE_BUSY_MS = 5_000  # wait for another process that holds the file's lock
 STORE_CACHE_KIB = (
     256 << 10
 )  # SQLite's pages that a node keeps in memory; taken as they are touched (decision 0006)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from comity.limits import WAL_PAGES_MOVED_EARLY
+from comity.limits import STORE_BUSY_MS, WAL_PAGES_MOVED_EARLY
 from comity.store.store import Store
 
 
@@ -26,7 +26,9 @@ class Checkpointer:
             pages_min: pages of the log since the last pass that are worth another one.
         """
         self._store = store
-        self._path = path
+        self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        self._connection.set_busy_timeout(STORE_BUSY_MS)
+        self._connection.execute("PRAGMA synchronous = FULL").fetchall()
         self._pages_min = pages_min
         self._seen = 0  # pages of the log when the last pass was asked for
         self._is_wanted = threading.Event()
@@ -58,9 +60,7 @@ class Checkpointer:
             self._is_wanted.set()
 
     def _run(self) -> None:
-        connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
-            connection.execute("PRAGMA synchronous = FULL").fetchall()
             while True:
                 if not self._is_wanted.is_set():
                     self._is_idle.set()
@@ -69,8 +69,9 @@ class Checkpointer:
                 if self._is_ending:
                     return
                 try:
-                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                    self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 except apsw.Error:  # busy, or a disk that the writer will meet
                     continue
         finally:
-            connection.close()
+            self._connection.close()
+            self._is_idle.set()

@@ -10,7 +10,13 @@ import apsw
 
 from comity.crypto import cbor
 from comity.errors import ConfigError, InvariantViolated, Unavailable
-from comity.limits import FILE_FORMAT_NUMBER, STORE_CACHE_KIB, UNDO_BLOCKS, WAL_PAGES_MAX
+from comity.limits import (
+    FILE_FORMAT_NUMBER,
+    STORE_BUSY_MS,
+    STORE_CACHE_KIB,
+    UNDO_BLOCKS,
+    WAL_PAGES_MAX,
+)
 from comity.model.schema import TableSchema, versions_from_value
 from comity.store import catalog, ddl, history, log, tree_pages, undo
 from comity.store.block_write import BlockWrite, TableWrite
@@ -21,7 +27,6 @@ from comity.store.tree import Tree
 from comity.store.tree_pages import SqlitePages
 
 APPLICATION_ID = 0x436F6D69  # "Comi": SQLite's header names the program that a file belongs to
-_BUSY_MS = 5_000
 _SCHEMA_TABLE = "comity_schema"
 
 
@@ -345,7 +350,7 @@ def _connect(path: str, flags: int, vfs: str | None) -> apsw.Connection:
 
 def _set_pragmas(connection: apsw.Connection, *, is_file: bool) -> None:
     """Set and read back what durability and strictness rest on; one PRAGMA a call, or SQLite stops at the first row."""
-    connection.set_busy_timeout(_BUSY_MS)
+    connection.set_busy_timeout(STORE_BUSY_MS)
     for words in (apsw.SQLITE_DBCONFIG_DQS_DML, apsw.SQLITE_DBCONFIG_DQS_DDL):
         connection.config(words, 0)  # a name that is no column must not be read as text
     wanted: list[tuple[str, object]] = [
