@@ -235,6 +235,7 @@ BATCH_AGE_MS = 20  # a block closes so long after its first transaction, even if
 ENGINE_RETRY_MS = 1_000  # until the next try, when no block could be written
 ENGINE_STOP_S = 3  # that a stopping engine goes on with what waits
 CLOCK_LOOK_S = 10  # between two looks at the clock while a timer or the block interval is awaited
+IDENTIFIED_BYTES_MAX = 64 << 10  # of transactions whose ids the event loop works out itself
 OUTCOMES_REMEMBERED_MAX = 10_000  # rejections of transactions that nobody waited for
 VERIFIERS = 2  # threads that check signatures
 SIGNATURES_SPLIT_MIN = 8  # signatures that are worth the hand-over to them

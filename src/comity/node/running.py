@@ -13,8 +13,13 @@ from types import TracebackType
 from typing import Self
 
 from comity.engine.batching import BatchingEngine, Bounds, Submission, Tip
-from comity.errors import Unavailable
-from comity.limits import DISK_FREE_BYTES_MIN, ENGINE_STOP_S, OUTCOMES_REMEMBERED_MAX
+from comity.errors import Malformed, Unavailable
+from comity.limits import (
+    DISK_FREE_BYTES_MIN,
+    ENGINE_STOP_S,
+    IDENTIFIED_BYTES_MAX,
+    OUTCOMES_REMEMBERED_MAX,
+)
 from comity.model.outcome import NotOrdered, Ordered
 from comity.node.checkpointer import Checkpointer
 from comity.node.collection import collect_rarely
@@ -47,7 +52,13 @@ class Node:
         self._ledger = ledger
         self.lookups = LocalTransport(ledger.folder.directory)
         self.folder = ledger.folder
-        self.readers = Readers(self.folder.database, self.folder.directory / GENESIS_FILE)
+        self.readers = Readers(
+            self.folder.database,
+            self.folder.directory / GENESIS_FILE,
+            quick=config.read_processes_quick,
+            slow=config.read_processes_slow,
+        )
+        ledger.store.wal_pages_max = config.wal_pages_max
         self.genesis = ledger.genesis
         self.apps = ledger.apps
         self.config = config
@@ -133,27 +144,38 @@ class Node:
         except TimeoutError:
             if self._futures.pop(submission, None) is None:  # settled in this very moment
                 return [each for each in submission.answers if each is not None]
-            self._expect(submission)
+            identifiers = await self.identify(transactions)
+            if submission.left:
+                self._expected[submission] = identifiers
             raise Unavailable(
                 f"not final after {timeout_s:g} s: it goes on; ask for it by its id", "unknown-yet"
             ) from None
         finally:
             timer.cancel()
 
-    def submit_soon(self, transactions: Sequence[bytes]) -> None:
-        """Have signed transactions ordered, with nobody waiting.
+    async def submit_soon(self, transactions: Sequence[bytes]) -> list[bytes]:
+        """Have signed transactions ordered, with nobody waiting; return their ids.
 
-        Raises: Unavailable: busy, stopping or fault.
+        Raises: Malformed; Unavailable: busy, stopping or fault.
         """
-        self._expect(self._take_in(transactions))
+        found = await self.identify(transactions)
+        identifiers = [each for each in found if each is not None]
+        if len(identifiers) < len(found):
+            wrong = len(found) - len(identifiers)
+            raise Malformed(f"{wrong} of {len(found)} are no transactions: decode them to see why")
+        self._expected[self._take_in(transactions)] = found
+        return identifiers
 
     def is_expected(self, identifier: bytes) -> bool:
         """Tell whether a transaction that nobody waits for is in flight."""
         return any(identifier in expected for expected in self._expected.values())
 
-    def identify(self, transaction: bytes) -> bytes | None:
-        """Return the id of a transaction of this ledger, or None when the bytes are none."""
-        return self._ledger.machine.identify(transaction)
+    async def identify(self, transactions: Sequence[bytes]) -> list[bytes | None]:
+        """Return the id of each transaction of this ledger, None where the bytes are none."""
+        identify = self._ledger.machine.identify
+        if sum(map(len, transactions)) < IDENTIFIED_BYTES_MAX:
+            return [identify(data) for data in transactions]
+        return await asyncio.to_thread(lambda: [identify(data) for data in transactions])
 
     async def next_tip(self, height: int) -> Tip:
         """Return the last block once it is past ``height``: at once, or when it is there.
@@ -195,10 +217,6 @@ class Node:
         submission = Submission(transactions)
         self.engine.submit(submission)
         return submission
-
-    def _expect(self, submission: Submission) -> None:
-        """Remember the ids of what nobody waits for, until it is settled."""
-        self._expected[submission] = [self.identify(data) for data in submission.transactions]
 
     def _report(self, finished: Sequence[Submission], tip: Tip | None) -> None:
         """Pass on, from the engine's thread, what is settled."""

@@ -70,7 +70,7 @@ async def send_transactions(request: Request) -> Response:
     is_one = len(body) > 3 and body[3] == _ENVELOPE_HEAD
     transactions = [body] if is_one else split(body)
     if prefers(request, "respond-async"):
-        return _accept(node, transactions, is_one=is_one)
+        return await _accept(node, transactions, is_one=is_one)
     answers = await node.submit(transactions, node.config.submit_time_ms / 1000)
     if accepts(request, CBOR):
         return _in_cbor(answers, is_one=is_one)
@@ -155,14 +155,8 @@ def _one(outcome: Outcome) -> Response:
     return answer(outcome, outcome.status, headers)
 
 
-def _accept(node: Node, transactions: Sequence[bytes], *, is_one: bool) -> Response:
-    found = [node.identify(data) for data in transactions]
-    ids = [each.hex() for each in found if each is not None]
-    if len(ids) != len(transactions):
-        raise Problem(
-            "malformed", f"{len(transactions) - len(ids)} are no transactions of this ledger"
-        )
-    node.submit_soon(transactions)
+async def _accept(node: Node, transactions: Sequence[bytes], *, is_one: bool) -> Response:
+    ids = [each.hex() for each in await node.submit_soon(transactions)]
     headers = {"Location": ADDRESS + ids[0]} if is_one else {}
     return answer(Accepted(ids=ids), 202, headers | {"Preference-Applied": "respond-async"})
 
