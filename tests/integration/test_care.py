@@ -123,3 +123,18 @@ def test_metrics_and_log_tell_what_happened(
     assert code == 0
     assert "secret" not in errors
     assert '"event":"stopped"' in errors
+
+
+def test_settings_bound_what_a_node_does(tmp_path: Path) -> None:
+    """A node keeps to its settings: rows of an answer, event streams, processes that read."""
+    folder = tmp_path / "ledger"
+    make_ledger(folder)
+    given = {"query_rows_max": 2, "streams_max": 0, "read_processes_slow": 1}
+    with NodeProcess(folder, given) as node, node.client() as client:
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9) SELECT i FROM n"
+        answer = client.post("/v1/sql", json={"sql": numbers}).json()
+        assert (len(answer["rows"]), answer["limit"]) == (2, "QUERY_ROWS_MAX")
+        assert client.get("/v1/events").status_code == 503
+        assert client.get("/v1/limits").json()["settings"]["query_rows_max"] == 2
+        code, _, errors = node.stop()
+        assert code == 0, errors

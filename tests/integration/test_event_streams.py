@@ -1,16 +1,20 @@
 """Following a ledger: in order, without gaps, over breaks of the connection, whether slow or many."""
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from comity import limits
-from comity.web import events
+from comity.web import events, server
 from tests.served_ledger import ServedLedger, serve
 from tests.shared_ledger import SharedLedger
 
@@ -160,7 +164,9 @@ def test_a_stream_that_cannot_begin_says_why(
 
 def test_streams_are_bounded(live: _Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than may is told to come back; a place is free again when a follower leaves."""
-    monkeypatch.setattr(events, "EVENT_STREAMS_MAX", 1)
+    node = live.served.node
+    assert node is not None
+    monkeypatch.setattr(node, "config", structs.replace(node.config, streams_max=1))
     with live.served.client.stream("GET", "/v1/events") as first:
         lines = first.iter_lines()
         next(lines)
@@ -171,6 +177,34 @@ def test_streams_are_bounded(live: _Live, monkeypatch: pytest.MonkeyPatch) -> No
         if live.served.client.get("/v1/events?after=0&limit=1").status_code == 200:
             return
     pytest.fail("the place of a follower who left stays taken")
+
+
+def test_a_follower_that_takes_nothing_is_let_go(
+    live: _Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is closed and its place is free; with its last id it would go on."""
+    monkeypatch.setattr(server, "RESPONSE_STALL_S", 0.5)
+    node = live.served.node
+    assert node is not None
+    monkeypatch.setattr(node, "config", structs.replace(node.config, streams_max=1))
+    for number in range(40):
+        live.send(live.ledger.add("pairs", *((f"{number}", at, "x" * 4_000) for at in range(60))))
+    with socket.socket() as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        stalled.connect(("127.0.0.1", live.served.port))
+        stalled.sendall(b"GET /v1/tables/pairs/events?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        path = "/v1/tables/pairs/events?after=0&limit=1"
+        deadline_s = time.monotonic() + 20
+        refused = 0
+        while (status := live.served.client.get(path).status_code) != 200 or not refused:
+            refused += status == 503
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        received = 0
+        with suppress(ConnectionResetError):
+            while piece := stalled.recv(1 << 20):
+                received += len(piece)
+        assert received < 40 * 60 * 4_000  # what fitted into buffers, and no more
 
 
 def test_a_slow_follower_holds_back_nobody(live: _Live) -> None:

@@ -167,6 +167,7 @@ def test_a_read_that_waited_too_long_is_told(
     ledger: SharedLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is answered long after having asked."""
+
     async def act(readers: Readers) -> None:
         await readers.ask(SqlRead(sql="SELECT 1"))  # the process is there
         monkeypatch.setattr(reading, "_WAIT_S", 0.1)

@@ -25,9 +25,9 @@ from comity.limits import (
     CHANGES_MAX,
     EVENT_BATCH_BYTES,
     EVENT_COMMENT_S,
-    EVENT_STREAMS_MAX,
     INT64_MAX,
     READ_RETRY_AFTER_S,
+    RESPONSE_STALL_S,
 )
 from comity.node.running import Node
 from comity.query import documents, reads
@@ -132,9 +132,11 @@ class _Heights(msgspec.Struct):
 async def _stream(request: Request, source: "_Blocks | _Changes", start: Place) -> Response:
     node, values = node_of(request), values_of(request)
     batches = _batches_of(request)
-    if batches.streams_count >= EVENT_STREAMS_MAX:
+    if batches.streams_count >= node.config.streams_max:
         raise Problem(
-            "busy", f"{EVENT_STREAMS_MAX} streams are open already", retry_after=READ_RETRY_AFTER_S
+            "busy",
+            f"{node.config.streams_max} streams are open already",
+            retry_after=READ_RETRY_AFTER_S,
         )
     tip = node.tip
     first = await source.read(start)  # a mistake is told now, with its status
@@ -233,7 +235,11 @@ _LAST = header(
 )
 _LIMIT = query("limit", Annotated[int, Meta(ge=1, le=1_000_000)], "End after this many events.")
 _UNTIL = query("until", Height, "End behind the events of this height.")
-_STREAM = Media(EVENT_STREAM, "Events with id, event and data; a comment every 15 s of silence.")
+_STREAM = Media(
+    EVENT_STREAM,
+    f"Events with id, event and data; a comment every {EVENT_COMMENT_S} s of silence. Who takes nothing for"
+    f" {RESPONSE_STALL_S} s is let go, and goes on with the id of the last event.",
+)
 OPERATIONS = (
     Operation(
         method="GET", path="/v1/events", name="followBlocks", tag="events",

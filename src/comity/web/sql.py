@@ -11,10 +11,11 @@ from starlette.responses import Response
 
 from comity import limits
 from comity.query import documents, reads
+from comity.query.frames import QueryLimits
 from comity.web.bodies import media_type_of, read_body
 from comity.web.problems import Problem
 from comity.web.reading import AT, MEDIA_TYPES, MSGPACK, Height, ask, cache_of, media_of
-from comity.web.routes import JSON, Media, Operation, query, values_of
+from comity.web.routes import JSON, Media, Operation, node_of, query, values_of
 
 Text = Annotated[str, msgspec.Meta(max_length=limits.QUERY_SQL_BYTES_MAX)]
 _BODY_BYTES_MAX = 2 * (limits.QUERY_SQL_BYTES_MAX + limits.QUERY_PARAMETERS_BYTES_MAX)
@@ -76,7 +77,15 @@ async def run_sql_of_address(request: Request) -> Response:
 
 async def _run(request: Request, sql: str, parameters: Any, at: int | None) -> Response:
     media_type = media_of(request, tuple(_MEDIA))
-    read = reads.SqlRead(sql=sql, parameters=parameters, at=at, media=_MEDIA[media_type])
+    config = node_of(request).config
+    bounds = QueryLimits(
+        time_ms=config.query_time_ms,
+        heap_bytes=config.query_heap_bytes,
+        rows=config.query_rows_max,
+        answer_bytes=config.query_answer_bytes_max,
+    )
+    media = _MEDIA[media_type]
+    read = reads.SqlRead(sql=sql, parameters=parameters, at=at, media=media, limits=bounds)
     return await ask(request, read, media_type=media_type, cache=cache_of(at))
 
 

@@ -1,11 +1,13 @@
 """Settings of a node: order of sources, and what is said of a wrong one."""
 
 import os
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
+import comity
 from comity.errors import ConfigError
 from comity.limits import CONFIG_BYTES_MAX
 from comity.node.config import (
@@ -128,3 +130,11 @@ def test_each_default_is_one_that_a_file_may_give() -> None:
         msgspec.convert({setting.key: setting.default}, Config)
         assert setting.meaning.endswith((".", "genesis"))
         assert setting.allowed
+
+
+def test_each_setting_is_obeyed() -> None:
+    """A key that nothing reads would be a promise that nobody keeps."""
+    source = "".join(path.read_text("utf-8") for path in Path(comity.__file__).parent.rglob("*.py"))
+    read = set(re.findall(r"\bconfig\.([a-z_]+)\b", source))
+    assert set(settings()) - read == set()
+    assert "no_such_setting" not in read
