@@ -5,8 +5,9 @@ the invitation vouched for it.
 """
 
 import getpass
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import click
 from comity.cli import problems
 from comity.cli.group import Command
 from comity.cli.member import telling_withdrawn
-from comity.cli.session import Session, current
+from comity.cli.session import NODE_VARIABLE, Session, current
 from comity.client import invitation as invitations
 from comity.client import keystore
 from comity.client.files.headers import to_name
@@ -27,6 +28,7 @@ from comity.limits import KEY_NAME_CHARS_MAX
 
 if TYPE_CHECKING:
     from comity.client.joining import LinkAnswer
+    from comity.client.transport import Transport
 
 _OFF_S = 60  # a clock that is off by more is told
 _CLOCK = ("expired", "too-far-ahead")  # codes of transactions that a wrong clock made
@@ -81,37 +83,68 @@ def _visit(session: Session, url: str, made: Invitation, link: str) -> "LinkAnsw
     from comity.client.joining import ask_link  # noqa: PLC0415
     from comity.client.known import KnownLedgers  # noqa: PLC0415
 
-    ticket = link.partition(invitations.PATH)[2].partition("#")[0]
     with _telling_whom_to_ask():
-        told = ask_link(url, ticket)
-        told.check()
+        told = ask_link(url, invitations.ticket_of(link))
+        if told.state == "other-ledger":
+            told.check()
         transport = HttpTransport.open(url)
-    genesis = transport.genesis
-    transport.close()
-    if not made.is_for(genesis.hash):
-        raise ProofInvalid(
-            f"{url} serves {genesis.chain_id}, and the invitation is to another ledger: nothing was"
-            " sent; ask whoever gave you the link"
-        )
+    with closing(transport):
+        genesis = transport.genesis
+        if not made.is_for(genesis.hash):
+            raise ProofInvalid(
+                f"{url} serves {genesis.chain_id}, and the invitation is to another ledger:"
+                " nothing was sent; ask whoever gave you the link"
+            )
+        session.node_option = url
+        _check_newcomer(session, transport)
+    told.check()
     known = KnownLedgers()
-    names = [each for each, one in known.read().items() if one.genesis_hash == genesis.hash]
-    here = [each for each in names if known.read()[each].url == url.rstrip("/")]
-    session.node_option = here[0] if here else known.keep(genesis.ledger, url, genesis.hash)
+    if known.of_url(url) is None:
+        known.keep(genesis.ledger, url, genesis.hash)
+    by = told.inviter or "somebody"
     session.out.words(
-        f"{told.inviter} invites you to {genesis.chain_id}{f' as {told.role}' if told.role else ''}"
+        f"{by} invites you to {genesis.chain_id}{f' as {told.role}' if told.role else ''}"
     )
     return told
 
 
+def _check_newcomer(session: Session, transport: "Transport") -> None:
+    """Refuse a key that acts for a member already. Raises: ConfigError."""
+    if not _has_key(session):
+        return
+    info = session.key_info()
+    member_of = transport.account_of_key(info.public_key)
+    if member_of is None:
+        return
+    raise ConfigError(
+        f"key {info.name} belongs to member {transport.name_of(member_of)} already; go on with"
+        f" comity table ls --node {_where(session)}, or join with another key: --key NAME makes one"
+    )
+
+
+def _has_key(session: Session) -> bool:
+    """Tell whether the key that is to join is there already; one is to be made otherwise."""
+    names = [info.name for info in keystore.list_keys(session.keys)]
+    return bool(names) if session.as_option is None else session.as_option in names
+
+
+def _where(session: Session) -> str:
+    """Return how this user names the ledger, to be given as ``--node``."""
+    from comity.client.known import KnownLedgers  # noqa: PLC0415
+
+    given = str(session.node_option or os.environ.get(NODE_VARIABLE) or ".")
+    names = [name for name, one in KnownLedgers().read().items() if one.url == given.rstrip("/")]
+    return given if not names or Path(names[0]).exists() else names[0]
+
+
 def _key(session: Session, name: str | None) -> KeyInfo:
     """Return the key that joins, made when there is none."""
-    found = keystore.list_keys(session.keys)
-    wanted = session.as_option
-    if wanted in [info.name for info in found] or (wanted is None and found):
+    if _has_key(session):
         return session.key_info()
-    title = wanted or to_name(name or _user_name())[:KEY_NAME_CHARS_MAX] or "me"
+    title = session.as_option or to_name(name or _user_name())[:KEY_NAME_CHARS_MAX] or "me"
     if session.is_dry_run:
-        raise ConfigError(f"would make key {title} in {session.keys}; nothing was done")
+        session.out.words(f"would make key {title} in {session.keys}, and join with it")
+        raise click.exceptions.Exit(0)
     passphrase = session.passphrase(f"the new key {title}", is_new=True)
     info = keystore.create(session.keys, title, passphrase)
     session.as_option = title
@@ -131,14 +164,8 @@ def _join(session: Session, made: Invitation | None, info: KeyInfo, name: str) -
     with session.ledger() as ledger:
         transport = ledger.transport
         genesis = transport.genesis
-        where = session.node_option or "."
-        member_of = transport.account_of_key(info.public_key)
-        if member_of is not None:
-            raise ConfigError(
-                f"key {info.name} belongs to member {transport.name_of(member_of)} already; go on"
-                f" with comity table ls --node {where} --as {info.name}, or join with another key:"
-                " --key NAME makes one"
-            )
+        where = _where(session)
+        _check_newcomer(session, transport)
         arguments: dict[str, Any] = {"name": name}
         if made is not None:
             if not made.is_for(genesis.hash):
@@ -149,12 +176,10 @@ def _join(session: Session, made: Invitation | None, info: KeyInfo, name: str) -
             done = ledger.join("members.join", **arguments)
         session.settled(
             f"+ {name} joined {genesis.chain_id}", done,
-            name=name, account=info.account_text, ledger=genesis.chain_id, node=str(where),
+            name=name, account=info.account_text, ledger=genesis.chain_id, node=where,
             key=info.name, keys=str(session.keys),
         )  # fmt: skip
-        session.out.words(
-            f"next  comity table ls --node {where}; you are {name}, with --keys {session.keys}"
-        )
+        session.out.words(f"next  comity table ls --node {where}")
 
 
 @contextmanager

@@ -15,11 +15,12 @@ from comity.cli.group import Command, LazyGroup
 from comity.cli.names import account_from, public_key_from, shown_account, shown_time
 from comity.cli.output import pairs, table
 from comity.cli.session import current
-from comity.client.invitation import Invitation
+from comity.client.invitation import PREFIX, Invitation, from_link, is_link
 from comity.client.ledger import Done
 from comity.client.refused import Refused
 from comity.client.transport import Transport
 from comity.model.account import to_text
+from comity.model.transaction import Call
 
 _USED = ("members", 5)  # app and number of the refusal InvitationUsed
 _MEMBERS_MAX = 1_000  # listed at once
@@ -66,8 +67,8 @@ def show(name: str) -> None:
     session = current()
     transport = session.transport()
     found = transport.view("members.whoami", {"account": account_from(name, transport)})
-    answer = transport.sql(_KEYS, (found["account"],), None)
-    keys = [(str(key), str(scope)) for key, scope in answer.rows]
+    answer = session.reader().sql(_KEYS, (found["account"],))
+    keys = [(str(key), str(scope)) for key, scope in answer.rows()]
     document = _document(found)
     shown = document | {"admitted_by": shown_account(found["admitted_by"], transport)}
     lines = [(label.replace("_", " "), _text(value)) for label, value in shown.items()]
@@ -119,6 +120,23 @@ def suspend(name: str) -> None:
         _tell(f"- {name} suspended", ledger.call("members.suspend", account=account))
 
 
+@member.command(cls=Command, writes=True, examples="comity member remove bo")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Take all roles from a member, and let it sign nothing; its rows and its history stay."""
+    session = current()
+    with session.ledger() as ledger:
+        account = account_from(name, ledger.transport)
+        roles = ledger.view("members.whoami", account=account)["roles"]
+        calls = [Call("members.take_role", {"account": account, "role": one}) for one in roles]
+        calls.append(Call("members.suspend", {"account": account}))
+        if not session.is_dry_run:
+            session.confirm(f"Remove {name}?")
+        done = ledger.send(ledger.sign(calls))
+        taken = f", roles taken: {', '.join(roles)}" if roles else ""
+        _tell(f"- {name} removed{taken}", done)
+
+
 @member.command(cls=Command, writes=True, examples="comity member restore bo")
 @click.argument("name")
 def restore(name: str) -> None:
@@ -139,8 +157,10 @@ def rename(name: str) -> None:
 @member.command(cls=Command, writes=True, examples="comity member withdraw 9f3c...")
 @click.argument("invitation")
 def withdraw(invitation: str) -> None:
-    """Let an invitation (its word, or its public key) be of no more use."""
-    if invitation.startswith("cmi1"):
+    """Let an invitation (its link, its word, or its public key) be of no more use."""
+    if is_link(invitation):
+        public_key = from_link(invitation)[1].public_key
+    elif invitation.startswith(f"{PREFIX}1"):
         public_key = Invitation.from_text(invitation).public_key
     else:
         public_key = public_key_from(invitation)

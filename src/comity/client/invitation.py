@@ -79,6 +79,11 @@ def ticket(genesis: Genesis, public_key: bytes) -> str:
     return f"{genesis.ledger}-{digits}-{public_key.hex()[:TICKET_DIGITS]}"
 
 
+def ticket_of(link: str) -> str:
+    """Return the part of a link that names the invitation, which a node may see."""
+    return link.partition(PATH)[2].partition("#")[0]
+
+
 def is_link(text: str) -> bool:
     """Tell whether a text is meant as a link."""
     return "://" in text

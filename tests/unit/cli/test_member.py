@@ -84,3 +84,29 @@ def test_an_admin_admits_a_key(comity: Comity) -> None:
     comity("member", "admit", "cy", listed["public_key"], "--role", "buyer")
     comity.import_people("--keys", str(keys))
     assert comity("row", "show", "people", "bo", "--json").json["owner"] == "cy"
+
+
+def test_a_removed_member_has_no_rights(comity: Comity) -> None:
+    """Roles are taken and nothing can be signed, in one transaction; restored, the member has no role; admins stay."""
+    comity("member", "role", "give", "bo", "buyer")
+    said = comity("member", "remove", "bo", "-y").out
+    assert "- bo removed, roles taken: buyer" in said
+    shown = comity("member", "show", "bo", "--json").json
+    assert (shown["roles"], shown["status"]) == ([], "suspended")
+    keys = comity.folder / "bo-keys"
+    assert "suspended" in comity("member", "rename", "Roberta", "--keys", keys, code=1).err
+    comity("member", "restore", "bo")
+    comity("member", "rename", "Roberta", "--keys", keys)
+    assert "last-admin" in comity("member", "remove", "ana", "-y", code=1).err
+    assert comity("member", "show", "ana", "--json").json["roles"] == ["admin"]
+
+
+def test_a_first_key_is_made_for_who_joins(comity: Comity) -> None:
+    """Without a key, joining makes one of the member's name; no word of it is written where no terminal is."""
+    word = comity("invite", "--qr", "--json").json["invitation"]
+    said = comity("join", word, "--name", "Dov B", "--keys", comity.folder / "dov", "--json")
+    assert (said.json["name"], said.json["key"]) == ("Dov B", "dov_b")
+    assert (comity.folder / "dov" / "dov_b.key.json").exists()
+    assert "comity key export dov_b" in said.err
+    assert "words" in said.err
+    assert "24 words, shown" not in said.err
