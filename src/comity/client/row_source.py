@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
 from itertools import islice
+from math import isnan
 from typing import Any, Protocol, TypeAlias
 
 from comity.client.files.decimals import scaled_from_text
@@ -21,6 +22,8 @@ from comity.errors import Malformed
 from comity.model import account
 from comity.model.column import ColumnType, ColumnValue
 from comity.model.schema import TableSchema
+
+_NOTHING = ("NAType", "NaTType")  # what pandas writes where there is nothing, beside NaN
 
 
 class ArrowStream(Protocol):
@@ -73,8 +76,8 @@ def value_from(value: Any, type_: ColumnType, name: str) -> ColumnValue:
     """Return a frame's value as the column stores it. Raises: Malformed."""
     if hasattr(value, "item"):  # a scalar of numpy
         value = value.item()
-    if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
-        return None  # what frames write where there is nothing: NaN, NaT, NA
+    if value is None or type(value).__name__ in _NOTHING or (type(value) is float and isnan(value)):
+        return None
     kind = type_.kind
     if kind == "decimal" and isinstance(value, Decimal | str):
         return scaled_from_text(
