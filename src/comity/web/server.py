@@ -7,6 +7,7 @@ Invariant: no client holds memory or a connection without bound by sending or re
 """
 
 import asyncio
+import logging
 import math
 import socket
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from comity.web.hosts import KnownHosts
 from comity.web.metrics import Measured
 from comity.web.problems import PROBLEM_JSON, Problem, body_of
 
+_LOG = logging.getLogger(__name__)
 _JOINED_BYTES_MAX = 16 << 10  # a larger piece is not copied together with others
 _JOINED_PARTS_MAX = 8
 _TICK_S = 1.0  # the Date header has seconds
@@ -148,7 +150,7 @@ class _Protocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stall = self.loop.call_later(RESPONSE_STALL_S, self.transport.abort)
+        self._stall = self.loop.call_later(RESPONSE_STALL_S, self._let_go)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -162,6 +164,11 @@ class _Protocol(HttpToolsProtocol):
         """End the connection when its request is not whole in time."""
         if now > self._due_at:
             self._end("slow-request", f"not whole after {self.config.request_time_s:g} s")
+
+    def _let_go(self) -> None:
+        """End the connection of a client that does not read, and so cannot be told."""
+        _LOG.warning("a client left an answer unread for %g s and was let go", RESPONSE_STALL_S)
+        self.transport.abort()
 
     def _await_request(self) -> None:
         self._due_at = self.loop.time() + self.config.request_time_s
