@@ -39,7 +39,7 @@ from comity.store.store import Store
 def audit(ctx: click.Context, checkpoint: Path | None) -> None:
     """Replay the ledger from its genesis and compare every row, page, receipt and signature."""
     session = current()
-    transport = session.transport()
+    transport = session.folder_transport()
     held = None if checkpoint is None else _held(session, checkpoint)
     try:
         connection = transport.connection
@@ -64,7 +64,7 @@ def audit(ctx: click.Context, checkpoint: Path | None) -> None:
 
 
 def _held(session: Session, path: Path) -> Held:
-    genesis = session.transport().genesis
+    genesis = session.folder_transport().genesis
     data = read_held(path)
     checkpoint = open_held(data, genesis, [log_key(genesis, node) for node in genesis.nodes])
     return Held(checkpoint.size, checkpoint.root)

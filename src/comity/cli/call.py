@@ -116,7 +116,7 @@ def view(
 def _apps(session: Session) -> Mapping[str, Declaration]:
     """Return the ledger's applications; outside of a ledger, all that are installed."""
     if (session.node / GENESIS_FILE).exists():
-        return session.transport().apps
+        return session.folder_transport().apps
     return {name: app.declaration for name, app in load_apps().items()}
 
 

@@ -34,7 +34,7 @@ def checkpoint(output: Path | None, force: bool) -> None:
     session = current()
     if output is not None:
         check_output(output, force=force)
-    transport = session.transport()
+    transport = session.folder_transport()
     note = signed_head(transport)
     height, size = transport.tip().height, transport.log().size
     words = f"log of {size:,} entries at height {height}, signed as {_key_of(transport).to_text()}"

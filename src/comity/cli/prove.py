@@ -16,8 +16,10 @@ from comity.cli.checkpoint import signed_head
 from comity.cli.group import Command
 from comity.cli.output_file import check_output, output_options, write_output
 from comity.cli.row import key_from
-from comity.cli.session import current
+from comity.cli.session import Session, current
 from comity.client.checkpoints import origin_of, read_held
+from comity.client.proofs import Proof as ProvedBundle
+from comity.client.verdict import ProvedRows
 from comity.crypto.cose_receipt import INCLUSION, Proof, ReceiptClaims
 from comity.crypto.tlog_proof import TlogProof
 from comity.errors import ConfigError, Malformed, QueryError
@@ -94,15 +96,19 @@ def prove(
     """Prove the row KEY of TABLE, and who wrote it; or what an option says."""
     session = current()
     check_output(output, force=force)
-    transport = session.transport()
     wanted = _Wanted(
         table=table, words=words, absent=absent, is_range=is_range, is_all=is_all,
         transaction=transaction, since=since,
     )  # fmt: skip
-    if is_tlog or is_cose:
+    if session.is_remote and at is None and checkpoint is None and not (is_tlog or is_cose):
+        proof = _through_node(session, wanted)
+        data, what, height = proof.data, _words(wanted), proof.verdict.height
+    elif is_tlog or is_cose:
+        transport = session.folder_transport()
         data = _log_proof(transport, wanted, is_cose=is_cose)
         what, height = "transaction in the log", transport.tip().height
     else:
+        transport = session.folder_transport()
         note = None if checkpoint is None else read_held(checkpoint)
         with transport.connection:  # one snapshot
             store = Store.over(transport.connection, str(transport.folder.database))
@@ -116,6 +122,25 @@ def prove(
     )
     if not (is_tlog or is_cose):
         session.out.words(f"next  comity verify {output}")
+
+
+def _through_node(session: Session, wanted: _Wanted) -> ProvedBundle:
+    """Return the proof of a row that a node makes, checked. Raises: ConfigError, ProofInvalid, QueryError."""
+    is_row = wanted.table is not None and wanted.words and not (wanted.is_range or wanted.is_all)
+    if not is_row or wanted.transaction is not None or wanted.since is not None:
+        session.folder_transport()  # says what is needed
+    transport = session.transport()
+    schema = transport.schema(wanted.table)
+    found: ProvedBundle = transport.prove_row(schema, key_from(schema, wanted.words))
+    claim = found.verdict.claim
+    has_row = isinstance(claim, ProvedRows) and bool(claim.rows)
+    if has_row and wanted.absent:
+        raise QueryError("row-exists", "there is such a row: leave --absent out")
+    if not has_row and not wanted.absent:
+        error = QueryError("row-not-found", f"there is no row {_shown(wanted.words)}")
+        problems.attach(error, "", {}, "prove that there is none: --absent")
+        raise error
+    return found
 
 
 def _bundle(transport: LocalTransport, prover: Prover, wanted: _Wanted) -> Bundle:

@@ -40,7 +40,8 @@ class Session:
     is_yes: bool = False
     is_dry_run: bool = False
     _stack: ExitStack = field(default_factory=ExitStack)
-    _transport: "LocalTransport | None" = None
+    _transport: Any = None
+    _served: Any = None
 
     @property
     def out(self) -> Output:
@@ -48,27 +49,70 @@ class Session:
         return Output(is_json=self.is_json, is_quiet=self.is_quiet)
 
     @property
+    def where(self) -> str:
+        """Return what names the ledger: its folder, the address of a node, or a name that was remembered."""
+        return self.node_option or os.environ.get(NODE_VARIABLE) or "."
+
+    @property
     def node(self) -> Path:
         """Return the ledger's folder."""
-        return Path(self.node_option or os.environ.get(NODE_VARIABLE) or ".")
+        return Path(self.where)
+
+    @property
+    def is_remote(self) -> bool:
+        """Tell whether the ledger is reached through a node's address, given or remembered, and not by its folder."""
+        if "://" in self.where:
+            return True
+        return not self.node.exists() and _known().named(self.where) is not None
 
     @property
     def keys(self) -> Path:
-        """Return the folder of keys: the one given, else ``keys`` in the ledger's folder."""
+        """Return the folder of keys: the one given, else ``keys`` in the ledger's folder or the user's settings."""
         given = self.keys_option or os.environ.get(KEYS_VARIABLE)
-        return Path(given) if given else self.node / KEYS_FOLDER
+        if given:
+            return Path(given)
+        home: Path = _known().path.parent if self.is_remote else self.node
+        return home / KEYS_FOLDER
 
     @property
     def is_terminal(self) -> bool:
         """Tell whether somebody can be asked."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
-    def transport(self) -> "LocalTransport":
-        """Return the way to the ledger, opened for reading. Raises: ConfigError, Unavailable."""
+    def transport(self) -> Any:
+        """Return the way to the ledger, opened for reading: its folder, or a node. Raises: ConfigError, Unavailable."""
         if self._transport is None:
-            opened = import_module("comity.node.transport").LocalTransport(self.node)
+            if self.is_remote:
+                opened = import_module("comity.node.connecting").connect_http(self.where)
+            else:
+                opened = import_module("comity.node.transport").LocalTransport(self.node)
             self._transport = self._stack.enter_context(_closing(opened))
         return self._transport
+
+    def folder_transport(self) -> "LocalTransport":
+        """Return the way to the ledger in a folder. Raises: ConfigError, Unavailable."""
+        if self.is_remote:
+            raise ConfigError(
+                f"this needs the ledger's folder, and {self.where} is a node: run it where the node"
+                " runs, with --node DIR"
+            )
+        opened: LocalTransport = self.transport()
+        return opened
+
+    def writing_transport(self) -> Any:
+        """Return the way for changes: through the node that runs the folder, if one does. Raises: as ``transport``."""
+        if self.is_remote or self.is_dry_run:
+            return self.transport()
+        if self._served is None:
+            folder = import_module("comity.node.folder").Folder(self.node)
+            url = import_module("comity.node.listening").listening_url(folder)
+            if url is None:
+                return self.transport()
+            opened = import_module("comity.client.http_transport").HttpTransport.open(
+                url, folder.read_genesis().hash
+            )
+            self._served = self._stack.enter_context(_closing(opened))
+        return self._served
 
     def reader(self) -> "Ledger":
         """Return the ledger for reading. Raises: ConfigError, Unavailable."""
@@ -77,7 +121,7 @@ class Session:
 
     def ledger(self) -> "Ledger":
         """Return the ledger, with the key unlocked. Raises: ConfigError, Unavailable."""
-        transport = self.transport()
+        transport = self.writing_transport()
         made: Ledger = import_module("comity.client.ledger").Ledger(
             transport, self.unlock(), is_rehearsal=self.is_dry_run
         )
@@ -150,7 +194,11 @@ class Session:
     def close(self) -> None:
         """Close what was opened."""
         self._stack.close()
-        self._transport = None
+        self._transport = self._served = None
+
+
+def _known() -> Any:
+    return import_module("comity.client.known").KnownLedgers()
 
 
 def _closing(thing: Any) -> Any:
@@ -160,10 +208,13 @@ def _closing(thing: Any) -> Any:
 def options(*, writes: bool) -> list[click.Parameter]:
     """Return the options that every command takes."""
     made: list[click.Parameter] = [
-        _option(["--node"], "node_option", "Folder of the ledger; here by default.", "DIR", NODE_VARIABLE),
+        _option(
+            ["--node"], "node_option", "Folder of the ledger, here by default; or a node's address; or the name of a"
+            " ledger that was joined, or opened by address, before.", "DIR|URL|NAME", NODE_VARIABLE,
+        ),
         _option(["--as"], "as_option", "Name of the key that acts; the only one by default.", "NAME", AS_VARIABLE),
         _option(
-            ["--keys"], "keys_option", "Folder of keys; by default keys in the ledger's folder.",
+            ["--keys"], "keys_option", "Folder of keys; by default keys in the ledger's folder, or of your settings.",
             "DIR", KEYS_VARIABLE,
         ),
         _option(

@@ -4,6 +4,7 @@ Invariant: the query runs in a process of its own under named limits; nothing he
 """
 
 import sys
+import time
 
 import click
 
@@ -12,7 +13,7 @@ from comity.cli.session import current
 from comity.client.files.texts import counted
 from comity.errors import ConfigError
 from comity.limits import QUERY_SQL_BYTES_MAX
-from comity.query.answer import to_csv, to_json, to_table
+from comity.query.answer import Answer, AnswerColumn, to_csv, to_json, to_table
 from comity.query.frames import Parameter, Parameters
 
 FORMATS = ("table", "json", "csv")
@@ -50,7 +51,13 @@ def sql(
     """Ask QUERY (- reads it from standard input) and write the answer."""
     session = current()
     text = sys.stdin.read(QUERY_SQL_BYTES_MAX + 1) if query == "-" else query
-    answer = session.transport().sql(text, _parameters(parameters), at)
+    start_ns = time.monotonic_ns()
+    found = session.reader().sql(text, _parameters(parameters), at)
+    answer = Answer(
+        columns=tuple(AnswerColumn(it.name, it.kind, it.scale) for it in found.columns),
+        rows=found.rows(), height=found.height, app_hash=found.app_hash, limit=found.limit,
+        notes=found.notes, elapsed_ns=time.monotonic_ns() - start_ns,
+    )  # fmt: skip
     if form == "json" or (form is None and session.is_json):
         click.echo(to_json(answer).decode())
     elif form == "csv":

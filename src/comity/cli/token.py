@@ -64,7 +64,7 @@ def new(scope: tuple[str, ...], expires: str, title: str) -> None:
     if session.is_dry_run:
         session.out.words(f"would make a token of {info.name} for {', '.join(scope)}")
         return
-    transport = session.transport()
+    transport = session.folder_transport()
     made = _tokens(session).issue(
         _seed(session.keys, info.name, session.passphrase(f"key {info.name}")),
         scope=scope,
@@ -81,7 +81,7 @@ def new(scope: tuple[str, ...], expires: str, title: str) -> None:
 def ls() -> None:
     """List the tokens of this node, without their secrets."""
     session = current()
-    transport, now_ns = session.transport(), time.time_ns()
+    transport, now_ns = session.folder_transport(), time.time_ns()
     rows, documents = [], []
     for info in _tokens(session).ls():
         who, scope, ends = (

@@ -74,7 +74,7 @@ def test_an_account_has_several_keys(comity: Comity) -> None:
     said = comity("row", "set", "people", "bo", "age=1", "--as", "eve", code=1)
     assert "unknown-account" in said.err
     assert "belongs to no account of this ledger" in said.err
-    assert "member join" in said.err
+    assert "comity join" in said.err
     assert "last-key" in comity("key", "remove", "ana", "--as", "ana", code=1).err
 
 
