@@ -28,6 +28,23 @@ class AnswerColumn(msgspec.Struct, frozen=True):
     scale: int = 0
 
 
+class SqlRows(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node says to a query, with the names that a folder's answer has (``comity.query.answer``)."""
+
+    columns: tuple[AnswerColumn, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    height: int
+    app_hash: bytes
+    limit: str | None = None
+    notes: tuple[str, ...] = ()
+    elapsed_ns: int = 0
+
+    @property
+    def is_truncated(self) -> bool:
+        """Tell whether rows are missing because a limit cut the answer."""
+        return self.limit is not None
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that a query gave, and the height that they were read at.
 
@@ -85,9 +102,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def answer_from(found: Any) -> Answer:
-    """Return the answer that a transport gave: a folder's are records of ``comity.query``."""
-    if isinstance(found, Answer):
-        return found
+    """Return the answer that a transport gave: ``SqlRows``, or a folder's record of the same names."""
     return Answer(
         columns=tuple(AnswerColumn(it.name, it.kind, it.scale) for it in found.columns),
         records=tuple(found.rows),

@@ -151,6 +151,32 @@ class DiffAnswer(msgspec.Struct):
         ]
 
 
+class _Entry(msgspec.Struct):
+    position: int
+    id: str
+    account: str
+
+
+class BlockAnswer(msgspec.Struct):
+    """What ``/v1/blocks/{height}`` says; blocks never change."""
+
+    height: int
+    time: str | None
+    log_size: int
+    transactions: list[_Entry]
+
+    def event(self, position: int) -> Event:
+        """Return the event at a position of the block. Raises: Malformed."""
+        entry = next((each for each in self.transactions if each.position == position), None)
+        return Event(
+            position=position,
+            height=self.height,
+            time_ns=None if self.time is None else time_from(self.time),
+            transaction_id=None if entry is None else from_hex(entry.id),
+            sender=None if entry is None else account.from_text(entry.account),
+        )
+
+
 def _types(schema: TableSchema) -> dict[str, ColumnType]:
     return {column.name: column.type for column in schema.columns}
 

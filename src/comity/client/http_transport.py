@@ -6,10 +6,10 @@ Invariant: it answers as the transport of a folder does, so that a client and a 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from comity.client.answers import Answer
+from comity.client.answers import SqlRows
 from comity.client.asking import Asking
 from comity.client.finish import finish, finish_each
-from comity.client.history import RowDifference, RowHistory
+from comity.client.history import Event, RowDifference, RowHistory
 from comity.client.http_link import BlockingLink
 from comity.client.node_transport import NodeTransport
 from comity.client.proofs import FoundRow, Proof
@@ -102,7 +102,11 @@ class HttpTransport:
         """Yield the changes of a table behind a height, or from now on. Raises: QueryError."""
         return finish_each(self.node.follow(schema, since))
 
-    def sql(self, query: str, parameters: Parameters, height: int | None) -> Answer:
+    def event(self, position: int) -> Event:
+        """Return who made the log entry at a position, and when."""
+        return finish(self.node.event(position))
+
+    def sql(self, query: str, parameters: Parameters, height: int | None) -> SqlRows:
         """Return the answer to a read-only query. Raises: QueryError."""
         return finish(self.node.sql(query, parameters, height))
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from comity.client.answers import Answer, AnswerColumn, RecordOf
+from comity.client.answers import RecordOf, SqlRows
 from comity.client.files.decimals import scaled_from_text
 from comity.client.http_link import Reply
 from comity.client.transport import Explanation, Tip
@@ -131,15 +131,6 @@ class _View(msgspec.Struct):
     result: Any
 
 
-class _Sql(msgspec.Struct):
-    columns: list[AnswerColumn]
-    rows: list[tuple[Any, ...]]
-    height: int
-    app_hash: bytes
-    limit: str | None = None
-    notes: list[str] = []
-
-
 def problem_of(reply: Reply) -> Problem:
     """Return the problem that a reply is; of one without, its status stands for it."""
     if reply.media_type == _PROBLEM:
@@ -173,13 +164,9 @@ def bytes_of(reply: Reply) -> bytes:
     return reply.body
 
 
-def answer_of(reply: Reply) -> Answer:
+def answer_of(reply: Reply) -> SqlRows:
     """Return the answer to SQL. Raises: the error that the reply is; Unavailable."""
-    it = _msgpack(reply, _Sql)
-    return Answer(
-        columns=tuple(it.columns), records=tuple(it.rows), height=it.height, app_hash=it.app_hash,
-        limit=it.limit, notes=tuple(it.notes),
-    )  # fmt: skip
+    return _msgpack(reply, SqlRows)
 
 
 def view_of(reply: Reply) -> Any:

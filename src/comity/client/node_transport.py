@@ -13,16 +13,28 @@ from urllib.parse import quote
 import msgspec
 
 from comity.client import node_answers as answers
-from comity.client.answers import Answer
+from comity.client.answers import SqlRows
 from comity.client.asking import Asking
-from comity.client.history import DiffAnswer, HistoryAnswer, RowDifference, RowHistory
+from comity.client.history import (
+    BlockAnswer,
+    DiffAnswer,
+    Event,
+    HistoryAnswer,
+    RowDifference,
+    RowHistory,
+)
 from comity.client.http_link import Ask
 from comity.client.proofs import FoundRow, Proof, check_outcome, check_rows
 from comity.client.submitting import Submitting
 from comity.client.transport import Explanation, NotOrdered, Ordered, Parameters, Tip
 from comity.client.watching import Change, Place, follow
 from comity.errors import Malformed, ProofInvalid, QueryError, Unavailable
-from comity.limits import BUNDLE_ROWS_MAX, CLIENT_LOOKED_UP_MAX, READ_ROWS_MAX
+from comity.limits import (
+    BUNDLE_ROWS_MAX,
+    CLIENT_LOOKED_UP_MAX,
+    INVITATION_LEDGER_BYTES,
+    READ_ROWS_MAX,
+)
 from comity.model import account
 from comity.model.column import ColumnValue
 from comity.model.genesis import Genesis
@@ -49,6 +61,7 @@ class NodeTransport:
         self._height_seen = 0
         self._apps: answers.AppsAnswer | None = None
         self._names: dict[bytes, str | None] = {}
+        self._blocks: dict[int, BlockAnswer] = {}
 
     @property
     def url(self) -> str:
@@ -62,7 +75,8 @@ class NodeTransport:
         """Ask a node which ledger it serves.
 
         Args:
-            genesis_hash: of the ledger that the caller means; None believes the node.
+            genesis_hash: of the ledger that the caller means, or its beginning, as an invitation holds it; None
+                believes the node.
         Raises: ProofInvalid, when it is another ledger; Unavailable.
         """
         found = answers.json_of(await asking.get("/v1/ledger"), answers.LedgerAnswer)
@@ -70,7 +84,9 @@ class NodeTransport:
             genesis = Genesis.decode(answers.from_hex(found.genesis_document))
         except Malformed as error:
             raise ProofInvalid(f"the node's genesis is none: {error}") from error
-        if genesis_hash is not None and genesis.hash != genesis_hash:
+        if genesis_hash is not None and not (
+            genesis.hash.startswith(genesis_hash) and len(genesis_hash) >= INVITATION_LEDGER_BYTES
+        ):
             raise ProofInvalid(
                 f"this node serves another ledger: {genesis.chain_id}, whose genesis hash is"
                 f" {genesis.hash.hex()}; {genesis_hash.hex()} is the one that you trust"
@@ -172,7 +188,7 @@ class NodeTransport:
         """Return the newest schema of a table. Raises: QueryError."""
         return await self.schema(table)
 
-    async def sql(self, query: str, parameters: Parameters, height: int | None) -> Answer:
+    async def sql(self, query: str, parameters: Parameters, height: int | None) -> SqlRows:
         """Return the answer to a read-only query, which nothing proves. Raises: QueryError."""
         given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
         asked = {"sql": query, "parameters": given} | ({} if height is None else {"at": height})
@@ -224,10 +240,19 @@ class NodeTransport:
         """Yield the changes of a table behind a height, or from now on; goes on over lost connections, without gaps."""
         place = Place()
         if since is not None:
-            reply = await self._asking.get(f"/v1/blocks/{since}")
-            place = Place(str(answers.json_of(reply, _Block).log_size - 1))
+            place = Place(str((await self._block(since)).log_size - 1))
         async for change in follow(self._asking.link, schema, place, self._asking.delay_s):
             yield change
+
+    async def event(self, position: int) -> Event:
+        """Return who made the log entry at a position, and when. Cost: a request for each halving of the heights."""
+        low, high = 0, (await self.tip()).height
+        while low < high:
+            middle = (low + high) // 2
+            found = await self._block(middle)
+            low, high = (low, middle) if found.log_size > position else (middle + 1, high)
+        block = await self._block(low)
+        return _read(lambda: block.event(position))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -265,6 +290,12 @@ class NodeTransport:
         verdict, _, rows = check_rows(data, self.genesis.hash, table, (), ())
         self._see(verdict.height)
         return rows
+
+    async def _block(self, height: int) -> BlockAnswer:
+        if height not in self._blocks:
+            reply = await self._asking.get(f"/v1/blocks/{height}")
+            self._blocks[height] = answers.json_of(reply, BlockAnswer)
+        return self._blocks[height]
 
     async def _members(self, query: Mapping[str, str]) -> list[tuple[str, str]]:
         reply = await self._asking.get("/v1/members", query)
@@ -305,10 +336,6 @@ class NodeTransport:
                 " already: it is behind, or goes back on its word"
             )
         self._height_seen = height
-
-
-class _Block(msgspec.Struct):
-    log_size: int
 
 
 class _Row(msgspec.Struct):

@@ -14,8 +14,7 @@ from comity.client.key_file import SUFFIX, names_in
 from comity.errors import ConfigError, ProofInvalid
 from comity.model.genesis import Genesis
 from comity.node.archive import FORMAT, KEYS, Archive, Manifest, Member, Progress, write_archive
-from comity.node.connecting import KEYS_FOLDER
-from comity.node.folder import DATABASE_FILE, GENESIS_FILE, KEY_FILE, Folder
+from comity.node.folder import DATABASE_FILE, GENESIS_FILE, KEY_FILE, KEYS_FOLDER, Folder
 from comity.node.inspection import Inspected, inspect_file
 from comity.node.unfinished import folder_for, publish, sync_folder, unfinished
 from comity.query.guard import connect

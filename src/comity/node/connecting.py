@@ -13,11 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+import msgspec
+
 from comity.client import async_ledger, ledger
 from comity.client.asking import Asking
 from comity.client.finish import finish
-from comity.client.http_link import AwaitedLink, BlockingLink, Link, is_address
+from comity.client.http_link import AwaitedLink, BlockingLink, is_address
 from comity.client.http_transport import HttpTransport
+from comity.client.invitation import PATH, from_link
 from comity.client.keystore import SigningKey, unlock
 from comity.client.known import KnownLedgers
 from comity.client.node_transport import NodeTransport
@@ -26,10 +29,10 @@ from comity.client.secret import Secret
 from comity.errors import ConfigError, Malformed
 from comity.limits import CLIENT_TIMEOUT_S
 from comity.model.genesis import Genesis
-from comity.node.folder import GENESIS_FILE
+from comity.node.folder import GENESIS_FILE, KEYS_FOLDER, Folder
+from comity.node.listening import listening_url
 from comity.node.transport import LocalTransport
 
-KEYS_FOLDER = "keys"  # inside the ledger's folder, or of Comity's settings
 _HASH_DIGITS = 64
 _LOG = logging.getLogger("comity")
 Where: TypeAlias = str | os.PathLike[str]
@@ -53,7 +56,8 @@ class Ledger(ledger.Ledger):
         """Open a ledger.
 
         Args:
-            where: its folder, the address of a node, or the name of a ledger that was opened by address before.
+            where: its folder, the address of a node, a link to join, or the name of a ledger that is remembered.
+                While a node runs a folder, its ledger is reached through the node.
             key: name of the key that signs; None for reading only.
             keys: folder of keys; by default ``keys`` in the ledger's folder, or of the user's settings.
             passphrase: of the key; by default from COMITY_PASSPHRASE_FILE, COMITY_PASSPHRASE or a
@@ -64,14 +68,13 @@ class Ledger(ledger.Ledger):
         Raises: ConfigError, ProofInvalid, Unavailable.
 
         """
-        url, anchor = _address_of(where, genesis)
-        if url is None:
-            folder = LocalTransport(Path(where))
-            _check_folder(folder.genesis, anchor)
-            return cls(folder, _key(key, keys or Path(where) / KEYS_FOLDER, passphrase))
-        asking = Asking(BlockingLink(url), timeout_s)
-        node = finish(_open(asking, url, anchor, verify))
-        return cls(HttpTransport(node), _key(key, keys or _keys_folder(), passphrase))
+        found = Address.of(where, genesis)
+        signer = _key(key, keys or found.keys, passphrase)
+        if found.url is None:
+            return cls(found.open_folder(), signer)
+        asking = Asking(BlockingLink(found.url), timeout_s)
+        node = finish(found.open(asking, is_verifying=verify))
+        return cls(HttpTransport(node), signer)
 
 
 class AsyncLedger(async_ledger.AsyncLedger):
@@ -93,14 +96,12 @@ class AsyncLedger(async_ledger.AsyncLedger):
 
         Raises: ConfigError, also for a folder, whose file would block the loop; when entered, as ``Ledger.connect``.
         """
-        url, anchor = _address_of(where, genesis)
-        if url is None:
+        found = Address.of(where, genesis)
+        if found.url is None:
             raise ConfigError(
-                f"{where} is a folder: AsyncLedger needs a node's address; run comity start there,"
-                " or use Ledger"
+                f"no node runs {where}: AsyncLedger needs one; run comity start there, or use Ledger"
             )
-        signer = _key(key, keys or _keys_folder(), passphrase)
-        return Connecting(cls, url, anchor, signer, is_verifying=verify, timeout_s=timeout_s)
+        return Connecting(cls, found, _key(key, keys or found.keys, passphrase), verify, timeout_s)
 
 
 class Connecting:
@@ -109,16 +110,13 @@ class Connecting:
     def __init__(
         self,
         kind: type[AsyncLedger],
-        url: str,
-        anchor: bytes | None,
+        address: "Address",
         key: SigningKey | None,
-        *,
         is_verifying: bool,
         timeout_s: float,
     ) -> None:
         self._kind = kind
-        self._url = url
-        self._anchor = anchor
+        self._address = address
         self._key = key
         self._is_verifying = is_verifying
         self._timeout_s = timeout_s
@@ -141,21 +139,92 @@ class Connecting:
             await self._opened.close()
 
     async def _open(self) -> AsyncLedger:
-        link: Link = AwaitedLink(self._url)
-        asking = Asking(link, self._timeout_s)
-        return self._kind(
-            await _open(asking, self._url, self._anchor, self._is_verifying), self._key
-        )
+        asking = Asking(AwaitedLink(self._address.url or ""), self._timeout_s)
+        node = await self._address.open(asking, is_verifying=self._is_verifying)
+        return self._kind(node, self._key)
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a ledger is, and what is trusted of it.
+
+    Args:
+        url: of a node; None where the folder is read by this process.
+        anchor: hash of its genesis, or as much of it as an invitation holds; None believes the node.
+        is_remembered: whether an address that is not known is to be kept.
+    """
+
+    url: str | None
+    folder: Path
+    anchor: bytes | None
+    keys: Path
+    is_remembered: bool = True
+
+    @classmethod
+    def of(cls, where: Where, genesis: Where | bytes | None) -> "Address":
+        """Return what ``where`` means. Raises: ConfigError, Malformed."""
+        text, folder, known = str(where), Path(where), KnownLedgers()
+        anchor = None if genesis is None else genesis_hash_of(genesis)
+        found, url = None, text
+        if is_address(text) and PATH in text:
+            url, invitation = from_link(text)
+            anchor = anchor or invitation.ledger
+        if is_address(text):
+            found = known.of_url(url)
+        elif not folder.exists():
+            found = known.named(text)
+        if found is not None or is_address(text):
+            url = url if found is None else found.url
+            trusted = anchor or (None if found is None else found.genesis_hash)
+            keys = known.path.parent / KEYS_FOLDER
+            return cls(url=url, folder=folder, anchor=trusted, keys=keys)
+        return cls._of_folder(folder, anchor)
+
+    @classmethod
+    def _of_folder(cls, folder: Path, anchor: bytes | None) -> "Address":
+        opened = Folder(folder)
+        own = opened.read_genesis().hash
+        if anchor is not None and own != anchor:
+            raise ConfigError(f"{folder} holds another ledger than the one of the genesis given")
+        url = listening_url(opened)
+        keys = folder / KEYS_FOLDER
+        return cls(url=url, folder=folder, anchor=own, keys=keys, is_remembered=False)
+
+    def open_folder(self) -> LocalTransport:
+        """Return the way to the folder. Raises: ConfigError, Unavailable."""
+        return LocalTransport(self.folder)
+
+    async def open(self, asking: Asking, *, is_verifying: bool = True) -> NodeTransport:
+        """Connect, and remember an address that was not known. Raises: ProofInvalid, Unavailable, ConfigError."""
+        try:
+            node = await NodeTransport.open(asking, self.anchor, is_verifying=is_verifying)
+            if self.is_remembered:
+                self._remember(node)
+        except BaseException:
+            await asking.link.close()
+            raise
+        return node
+
+    def _remember(self, node: NodeTransport) -> None:
+        known, url = KnownLedgers(), self.url or ""
+        if known.of_url(url) is not None:
+            return
+        name = known.keep(node.genesis.ledger, url, node.genesis.hash)
+        if self.anchor is None:
+            _LOG.warning(
+                "%s was not known: it serves %s, whose genesis hash %s is trusted from now on, as %s in %s;"
+                " compare it with one that you got otherwise",
+                url, node.genesis.chain_id, node.genesis.hash.hex(), name, known.path,
+            )  # fmt: skip
 
 
 def connect_http(
-    where: str, *, genesis: Where | bytes | None = None, timeout_s: float = CLIENT_TIMEOUT_S
+    where: Where, *, genesis: Where | bytes | None = None, timeout_s: float = CLIENT_TIMEOUT_S
 ) -> HttpTransport | None:
     """Return the way through a node, or None where ``where`` is a folder. Raises: as ``Ledger.connect``."""
-    url, anchor = _address_of(where, genesis)
-    if url is None:
+    found = Address.of(where, genesis)
+    if found.url is None:
         return None
-    return HttpTransport(finish(_open(Asking(BlockingLink(url), timeout_s), url, anchor, True)))
+    return HttpTransport(finish(found.open(Asking(BlockingLink(found.url), timeout_s))))
 
 
 def genesis_hash_of(given: Where | bytes) -> bytes:
@@ -171,50 +240,6 @@ def genesis_hash_of(given: Where | bytes) -> bytes:
         return Genesis.decode(path.read_bytes()).hash
     except (OSError, Malformed) as error:
         raise ConfigError(f"genesis {text}: neither 64 hex digits nor a genesis file") from error
-
-
-async def _open(
-    asking: Asking, url: str, anchor: bytes | None, is_verifying: bool
-) -> NodeTransport:
-    """Connect, and remember an address that was not known. Raises: ProofInvalid, Unavailable, ConfigError."""
-    try:
-        node = await NodeTransport.open(asking, anchor, is_verifying=is_verifying)
-        known = KnownLedgers()
-        if known.of_url(url) is None:
-            name = known.keep(node.genesis.ledger, url, node.genesis.hash)
-            if anchor is None:
-                _LOG.warning(
-                    "%s was not known: it serves %s, whose genesis hash %s is trusted from now on, as %s in %s;"
-                    " compare it with one that you got otherwise",
-                    url, node.genesis.chain_id, node.genesis.hash.hex(), name, known.path,
-                )  # fmt: skip
-    except BaseException:
-        await asking.link.close()
-        raise
-    return node
-
-
-def _address_of(where: Where, genesis: Where | bytes | None) -> tuple[str | None, bytes | None]:
-    """Return a node's address, None for a folder, and the genesis hash to trust. Raises: ConfigError."""
-    anchor = None if genesis is None else genesis_hash_of(genesis)
-    text = str(where)
-    if is_address(text):
-        known = KnownLedgers().of_url(text)
-        return text, anchor or (None if known is None else known.genesis_hash)
-    if not Path(where).exists():
-        known = KnownLedgers().named(text)
-        if known is not None:
-            return known.url, anchor or known.genesis_hash
-    return None, anchor
-
-
-def _check_folder(genesis: Genesis, anchor: bytes | None) -> None:
-    if anchor is not None and genesis.hash != anchor:
-        raise ConfigError(f"this folder holds another ledger: {genesis.chain_id}")
-
-
-def _keys_folder() -> Path:
-    return KnownLedgers().path.parent / KEYS_FOLDER
 
 
 def _key(name: str | None, folder: Where, passphrase: str | None) -> SigningKey | None:

@@ -22,6 +22,7 @@ GENESIS_FILE = "genesis.cbor"
 DATABASE_FILE = "node.sqlite"
 KEY_FILE = "node.key"
 LOCK_FILE = "node.lock"
+KEYS_FOLDER = "keys"  # of members, beside the node's; clients read it
 
 
 class NodeKey:

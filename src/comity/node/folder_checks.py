@@ -16,9 +16,8 @@ import apsw
 from comity.client.key_file import SUFFIX, names_in
 from comity.errors import ConfigError, ProofInvalid
 from comity.limits import DOCTOR_CHECK_TIME_S, QUERY_PROGRESS_OPS, WAL_PAGES_MAX
-from comity.node.connecting import KEYS_FOLDER
 from comity.node.finding import Finding, State, well
-from comity.node.folder import DATABASE_FILE, GENESIS_FILE, KEY_FILE, LOCK_FILE, Folder
+from comity.node.folder import DATABASE_FILE, GENESIS_FILE, KEY_FILE, KEYS_FOLDER, LOCK_FILE, Folder
 from comity.node.inspection import inspect_file
 from comity.node.unfinished import MARK, unfinished
 from comity.query.guard import connect

@@ -9,14 +9,21 @@ import pytest
 import comity
 from comity.client import keystore
 from comity.client.http_transport import HttpTransport
+from comity.client.invitation import Invitation
 from comity.client.known import VARIABLE
+from comity.client.ledger import Ledger
 from comity.client.refused import Refused, RowChanged
 from comity.client.secret import Secret
 from comity.client.transport import NotOrdered
 from comity.client.verdict import ProvedRows
 from comity.client.verify import verify
 from comity.errors import ConfigError, ProofInvalid, QueryError, Rejected, Unavailable
+from comity.limits import INVITATION_SECRET_BYTES
+from comity.model.account import KEY_TYPE_ED25519
+from comity.model.genesis import Founder
 from comity.model.transaction import Call
+from comity.node.local import LocalLedger
+from comity.node.transport import LocalTransport
 from tests.unit.client.served import PASSPHRASE, Served
 
 
@@ -49,7 +56,7 @@ def test_rows_are_added_read_and_changed(served: Served) -> None:
 def test_answers_are_those_of_the_folder(served: Served) -> None:
     """SQL, views, counts and names are the same through a node as in the folder, type by type."""
     query = "SELECT name, price, is_sold, count * 1.5 AS c, x'00ff' AS b FROM stock WHERE name = ?"
-    with served.connect() as through, comity.Ledger.connect(served.folder) as local:
+    with served.connect() as through, Ledger(LocalTransport(served.folder)) as local:
         account = through.account
         through.table("stock").add(name="axe", count=3, price=999, is_sold=True)
         ours, theirs = through.sql(query, ["axe"]), local.sql(query, ["axe"])
@@ -163,7 +170,7 @@ def test_a_watcher_sees_each_change_once(served: Served) -> None:
         ]  # fmt: skip
         assert (seen[-1].old or {})["count"] == 4
         assert (seen[-1].new or {})["count"] == 40
-        with comity.Ledger.connect(served.folder) as local:
+        with Ledger(LocalTransport(served.folder)) as local:
             found = local.table("stock").watch(since=since)
             assert [next(found) for _ in range(5)] == seen
 
@@ -194,8 +201,50 @@ def test_the_awaited_client_has_the_same_names(served: Served) -> None:
             assert sorted(seen) == [f"a{n}" for n in range(8)]
 
     asyncio.run(run())
-    with pytest.raises(ConfigError, match="needs a node's address"):
-        comity.AsyncLedger.connect(served.folder)
+
+
+def test_a_folder_is_reached_through_the_node_that_runs_it(served: Served, tmp_path: Path) -> None:
+    """While a node runs a folder, its path leads to the node, trusted by the folder's own genesis."""
+
+    async def run() -> int:
+        async with comity.AsyncLedger.connect(served.folder) as ledger:
+            return (await ledger.tip()).height
+
+    with comity.Ledger.connect(served.folder, key="ana", passphrase=PASSPHRASE) as ledger:
+        assert isinstance(ledger.transport, HttpTransport)
+        done = ledger.table("stock").add(name="by folder")
+    assert asyncio.run(run()) >= done.height
+    founder = Founder(name="ana", key_type=KEY_TYPE_ED25519, public_key=bytes(32), roles=("admin",))
+    LocalLedger.create(tmp_path / "idle", name="idle", founders=[founder]).close()
+    with pytest.raises(ConfigError, match="no node runs"):
+        comity.AsyncLedger.connect(tmp_path / "idle")
+    with pytest.raises(ConfigError, match="another ledger"):
+        comity.Ledger.connect(tmp_path / "idle", genesis=served.genesis.hash)
+
+
+def test_a_link_leads_to_its_ledger_alone(served: Served) -> None:
+    """A link to join opens its node, under the start of the genesis hash that it holds."""
+    made = Invitation.of(bytes(INVITATION_SECRET_BYTES), served.genesis.hash)
+    with comity.Ledger.connect(made.to_link(served.url, served.genesis)) as ledger:
+        assert ledger.transport.genesis == served.genesis
+    other = Invitation.of(bytes(INVITATION_SECRET_BYTES), bytes(32))
+    with pytest.raises(ProofInvalid, match="another ledger"):
+        comity.Ledger.connect(other.to_link(served.url, served.genesis))
+
+
+def test_who_wrote_an_entry_is_found(served: Served) -> None:
+    """The log's entries are told as the folder tells them: who, when, in which block."""
+    with served.connect() as through, Ledger(LocalTransport(served.folder)) as local:
+        through.table("stock").add(name="entry")
+        height = through.tip().height
+        ((position,),) = through.sql("SELECT max(_from) FROM stock").rows()
+        for each in (0, 1, position, position - 1):
+            ours = through.transport.event(each)  # type: ignore[attr-defined]  # both have it
+            theirs = local.transport.event(each)  # type: ignore[attr-defined]  # as above
+            assert (ours.position, ours.height, ours.transaction_id, ours.sender) == (
+                theirs.position, theirs.height, theirs.transaction_id, theirs.sender,
+            )  # fmt: skip
+        assert ours.height <= height
 
 
 def test_an_address_is_believed_once_and_remembered(
