@@ -11,7 +11,7 @@ from benchmarks.ledger import ACCOUNTS, GENESIS, BenchLedger, verify_us
 from benchmarks.result import Result
 from comity.client import verify as verifier
 from comity.crypto import cbor
-from comity.crypto.ordered import encode_key
+from comity.crypto.ordered import decode_key, encode_key
 from comity.limits import ENCODED_KEY_BYTES_MAX
 from comity.model.bundle import Bundle, RowsClaim
 from comity.query.prove import Prover
@@ -36,12 +36,18 @@ def proving(bench: Bench) -> Iterator[Result]:
 
 def _one_row(ledger: BenchLedger) -> Iterator[Result]:
     store, names = ledger.store, ledger.names(_TURNS)
-    tree, entries = store.trees[ACCOUNTS], None
+    tree, table, entries = store.trees[ACCOUNTS], store.tables[ACCOUNTS], None
+
+    def row_hash(key: bytes) -> bytes:
+        row = table.get(decode_key(key, (str,)))
+        if row is None:
+            raise RuntimeError("the tree has a row that the table lacks")
+        return table.codec.row_hash(row)
 
     def paths(name: str) -> None:
         nonlocal entries
         key = encode_key((name,))
-        tree_proof.prove_range(tree, key, key + _HIGHEST[len(key) :])
+        tree_proof.prove_range(tree, key, key + _HIGHEST[len(key) :], row_hash)
         entries = catalog.entries(store.leaves, store.log_size, store.log.root(store.log_size))
 
     prover = Prover(store, GENESIS)

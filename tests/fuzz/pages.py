@@ -16,6 +16,12 @@ _KEYS = (bytes((12, 84, 0)), bytes((13, 0, 0)), b"\xff")
 _ENTRIES_MAX = 4
 
 
+def _row_hash(key: bytes) -> bytes:
+    if key not in _ROWS:
+        raise InvariantViolated(f"no row {key.hex()}")
+    return _ROWS[key]
+
+
 def _pages(rows: dict[bytes, bytes]) -> dict[int, bytes]:
     return dict(Tree(MemoryPages(), 0, _ENTRIES_MAX).update(rows).puts)
 
@@ -34,11 +40,11 @@ def _damaged(data: bytes) -> Any:
         raise BrokenPromise("tree check: a page that was altered passed")
     for key in _KEYS:
         with suppress(InvariantViolated):
-            prove_path(tree, key)
+            prove_path(tree, key, _row_hash)
         with suppress(InvariantViolated):
             tree.update({key: None, key + b"\1": bytes(32)})
     with suppress(InvariantViolated):
-        prove_range(tree, b"", b"\xff")
+        prove_range(tree, b"", b"\xff", _row_hash)
     if fault is not None:
         raise InvariantViolated(f"tree page {fault.page}: {fault.message}")
     return tree.root

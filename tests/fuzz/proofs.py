@@ -111,12 +111,12 @@ def _range(data: bytes) -> Any:
 
 def _paths() -> Iterator[bytes]:
     yield cbor.encode(None)
-    yield from (cbor.encode(path_to_value(prove_path(tree(), key))) for key in (_PRESENT, _ABSENT))
+    yield from (cbor.encode(path_to_value(prove_path(tree(), key, _ROWS.__getitem__))) for key in (_PRESENT, _ABSENT))
 
 
 def _ranges() -> Iterator[bytes]:
     for low, high in ((_LOW, _HIGH), (_ABSENT, _ABSENT), (b"", b"\xff")):
-        yield cbor.encode(range_to_value(prove_range(tree(), low, high)))
+        yield cbor.encode(range_to_value(prove_range(tree(), low, high, _ROWS.__getitem__)))
     yield cbor.encode([])
 
 

@@ -41,6 +41,7 @@ COVERED_BY_ANOTHER = {
     "comity.crypto.notes.decode_base64": "through notes, tlog-proofs and verifier keys",
 }
 NOT_A_DECODER = {
+    "comity.client.plain_file.open_plain": "opens a file; what is in it has decoders of its own",
     "comity.client.secret.Secret.from_text": "holds a text, reads nothing in it",
     "comity.client.files.values.from_text": "a cell, tested by tests/property/test_any_file_value.py",
 }

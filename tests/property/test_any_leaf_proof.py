@@ -30,10 +30,10 @@ def test_any_leaf_proof_is_the_stored_trees(keys: set[bytes], one: bytes, other:
     tree.adopt(update)
     assert tree.root == root_of(leaves)
     proof = prove_range(leaves, low, high)
-    assert proof == tree_proof.prove_range(tree, low, high)
+    assert proof == tree_proof.prove_range(tree, low, high, sha256)
     inside = [leaf for leaf in leaves if low <= leaf[0] <= high]
     assert verify_range(tree.root, low, high, proof) == inside
     end = one.ljust(257, b"\xff")
-    shown = verify_range(tree.root, one, end, from_path(tree_proof.prove_path(tree, one)))
+    shown = verify_range(tree.root, one, end, from_path(tree_proof.prove_path(tree, one, sha256)))
     assert shown == [leaf for leaf in leaves if leaf[0] == one]
     assert verify_range(tree.root, one, end, prove_range(leaves, one, one)) == shown

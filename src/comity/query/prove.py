@@ -13,7 +13,7 @@ from comity.crypto.hashing import sha256
 from comity.crypto.notes import parse_note
 from comity.crypto.ordered import KeyValue, decode_key, encode_key
 from comity.crypto.range_proof import RangeProof
-from comity.errors import InvariantViolated, QueryError
+from comity.errors import InvariantViolated, Malformed, QueryError
 from comity.limits import BUNDLE_ROWS_MAX, ENCODED_KEY_BYTES_MAX
 from comity.model.account import key_id
 from comity.model.bundle import (
@@ -79,11 +79,22 @@ class PresentTable:
 
     def prove_key(self, key: bytes) -> RangeProof:
         """Return the proof of the row with this encoded key, or of its absence. Cost: one search."""
-        return leaf_proof.from_path(tree_proof.prove_path(self._tree, key))
+        return leaf_proof.from_path(tree_proof.prove_path(self._tree, key, self._row_hash))
 
     def prove(self, low: bytes, high: bytes) -> RangeProof:
         """Return the proof of all rows with ``low <= key <= high``. Cost: O(rows + log of the table's)."""
-        return tree_proof.prove_range(self._tree, low, high)
+        return tree_proof.prove_range(self._tree, low, high, self._row_hash)
+
+    def _row_hash(self, key: bytes) -> bytes:
+        try:
+            row = self.get(key)
+        except Malformed:
+            row = None
+        if row is None:
+            raise InvariantViolated(
+                f"the tree has a row that the table lacks: {key.hex()}; run comity audit"
+            )
+        return self._table.codec.row_hash(row)
 
 
 class Prover:

@@ -98,13 +98,14 @@ class Batch:
                 above = self._ascend(shared)
             self._digits = format(number, _FORMATS[size]).encode()
             record = LEAF_HEADS[size] + key
+            leaf = None if row_hash is None else _leaf_hash(record, row_hash)
             if is_last_present and above != shared:
                 # Below here all keys share more bits with the last key than this one does.
-                if row_hash is None:
+                if leaf is None:
                     continue
-                self._insert(record, row_hash, shared)
+                self._insert(record, leaf, shared)
             else:
-                is_last_present = self._change(*self._descend(), record, row_hash)
+                is_last_present = self._change(*self._descend(), record, leaf)
             last, last_number = key, number
         self._ascend(_ROOT_BIT)
         return self._close_root()
@@ -117,23 +118,12 @@ class Batch:
 
         """
         stack = self._stack
-        page = self._page
-        hashes, references = page.hashes, page.references
+        hashes = self._page.hashes
         above, node, record, at = stack.pop()
         while above > bit:
             if node < 0:
                 self._close_page(at)
-                page = self._page
-                hashes, references = page.hashes, page.references
-            elif references[node + 1] < 0 or references[node + 2] < 0:
-                sides = hashes[record : record + NODE_BYTES]
-                if references[node + 1] < 0:
-                    leaf = page.record(references[node + 1]) + sides[HEAD_BYTES:_RIGHT]
-                    sides[HEAD_BYTES:_RIGHT] = sha256(leaf).digest()
-                if references[node + 2] < 0:
-                    leaf = page.record(references[node + 2]) + sides[_RIGHT:]
-                    sides[_RIGHT:] = sha256(leaf).digest()
-                hashes[at : at + HASH_BYTES] = sha256(sides).digest()
+                hashes = self._page.hashes
             else:
                 hashes[at : at + HASH_BYTES] = sha256(hashes[record : record + NODE_BYTES]).digest()
             above, node, record, at = stack.pop()
@@ -178,28 +168,28 @@ class Batch:
             return node + 2, record + _RIGHT
         return node + 1, record + HEAD_BYTES
 
-    def _change(self, slot: int, at: int, record: bytes, row_hash: bytes | None) -> bool:
+    def _change(self, slot: int, at: int, record: bytes, leaf: bytes | None) -> bool:
         """Put, add or remove a leaf where its search ended; tell whether it is there now."""
         page = self._page
         reference = page.references[slot]
         found = b"" if reference == NO_ENTRY else page.record(reference)
         if found == record:
-            if row_hash is None:
+            if leaf is None:
                 self._remove(slot)
                 self.rows_delta -= 1
             else:
-                page.hashes[at : at + HASH_BYTES] = row_hash
+                page.hashes[at : at + HASH_BYTES] = leaf
                 page.is_changed = True
-        elif row_hash is not None:
+        elif leaf is not None:
             if found:
                 bit = split_bit(found[HEAD_BYTES:], record[HEAD_BYTES:])
                 self._turn_back(bit)
-                self._insert(record, row_hash, bit)
+                self._insert(record, leaf, bit)
             else:
-                page.put(slot, page.add_leaf(record), row_hash)
+                page.put(slot, page.add_leaf(record), leaf)
                 page.is_changed = True
                 self.rows_delta += 1
-        return row_hash is not None
+        return leaf is not None
 
     def _turn_back(self, bit: int) -> None:
         """Go up to where a new key parts, over nodes that need no hash: nothing changed below."""
@@ -209,14 +199,14 @@ class Batch:
                 self._page = self._parents.pop()
         self._ascend(bit)
 
-    def _insert(self, record: bytes, row_hash: bytes, bit: int) -> None:
+    def _insert(self, record: bytes, leaf: bytes, bit: int) -> None:
         """Add a leaf that parts at ``bit`` from what is below the top of the stack."""
         slot, at = self._next_slot()
         page = self._page
         page.unpack()
         beside = page.hashes[at : at + HASH_BYTES]
         side = self._digits[bit] - 48
-        node = page.add_node(bit, beside + row_hash if side else row_hash + beside)
+        node = page.add_node(bit, beside + leaf if side else leaf + beside)
         page.references[node + 2 - side] = page.references[slot]
         page.references[node + 1 + side] = page.add_leaf(record)
         page.references[slot] = node
@@ -235,7 +225,7 @@ class Batch:
         else:
             _, node, _, above_at = self._stack.pop()
             beside = 2 * node + 3 - slot
-            page.put(slot_of(above_at), page.references[beside], page.row_hash(beside))
+            page.put(slot_of(above_at), page.references[beside], page.slot_hash(beside))
             page.free(node)
 
     # --- pages ---
@@ -320,3 +310,9 @@ class Batch:
                 self._put(page)
                 break
         return EMPTY_ROOT if page.references[0] == NO_ENTRY else page.slot_hash(0)
+
+
+def _leaf_hash(record: bytes, row_hash: bytes) -> bytes:
+    if len(row_hash) != HASH_BYTES:
+        raise InvariantViolated(f"tree: a row hash of {len(row_hash)} bytes")
+    return sha256(record + row_hash).digest()

@@ -7,7 +7,7 @@ answers every search and proves every row.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from comity.crypto.trie import EMPTY_ROOT, shared_bits
+from comity.crypto.trie import EMPTY_ROOT, leaf_hash, shared_bits
 from comity.store.tree import Tree
 from comity.store.tree_batch import ROOT_NUMBER
 from comity.store.tree_page import Page
@@ -52,7 +52,7 @@ def check(tree: Tree, rows: Iterable[Row]) -> TreeFault | None:
         if reference < 0:
             key = page.key(reference)
             row = next(expected, None)
-            if row != (key, page.row_hash(slot)):
+            if row is None or row[0] != key or leaf_hash(*row) != page.slot_hash(slot):
                 first = min(key, row[0]) if row else key
                 return TreeFault(page.number, first, "leaf and row differ, or one is missing")
             if last is not None and shared_bits(last, key) != parting:

@@ -12,7 +12,7 @@ from comity.limits import TREE_DEPTH_MAX
 from comity.store.tree import Tree
 from comity.store.tree_page import Page
 
-Difference = tuple[bytes, bytes | None, bytes | None]  # key, row hash in A and in B
+Difference = tuple[bytes, bytes | None, bytes | None]  # key, leaf hash in A and in B
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ _Pair = tuple[_Subtree | None, _Subtree | None]
 
 
 def diff(tree_a: Tree, tree_b: Tree) -> Iterator[Difference]:
-    """Yield ``(key, row hash in A or None, row hash in B or None)`` of each difference by key.
+    """Yield ``(key, leaf hash in A or None, leaf hash in B or None)`` of each difference by key.
 
     Cost: O(differences x depth).
     """
@@ -58,7 +58,7 @@ def diff(tree_a: Tree, tree_b: Tree) -> Iterator[Difference]:
             yield from _one_sided(a, b)
         elif a.page.slot_hash(a.slot) != b.page.slot_hash(b.slot):
             if a.bit == b.bit == TREE_DEPTH_MAX and a.key == b.key:
-                yield a.key, a.page.row_hash(a.slot), b.page.row_hash(b.slot)
+                yield a.key, a.page.slot_hash(a.slot), b.page.slot_hash(b.slot)
             else:
                 work += reversed(_pairs(a, b))
 
@@ -90,8 +90,8 @@ def _one_sided(a: _Subtree | None, b: _Subtree | None) -> Iterator[Difference]:
         page, slot = work.pop()
         reference = page.references[slot]
         if reference < 0:
-            row_hash = page.row_hash(slot)
-            yield page.key(reference), row_hash if a else None, None if a else row_hash
+            leaf = page.slot_hash(slot)
+            yield page.key(reference), leaf if a else None, None if a else leaf
         elif reference & 1:
             work.append((tree.child(page, reference), 0))
         else:

@@ -6,12 +6,10 @@ right side in slot r + 2. For each slot there is
 
 - a *reference* to what stands there: a node (even), a child page (odd, 2 x its place + 1) or a
   leaf (negative and odd, -2 x its place - 1);
-- 32 bytes: hash of a node or of a child page's top, and for a leaf the *row* hash, so that proofs
-  can show it; the leaf's own hash is made when it is needed.
+- 32 bytes: the hash of that node, leaf or child page's top.
 
 The 32 bytes of slot 0 come first. Then comes, for each node, what its hash is made of, side by side:
-its head (tag and bit, 3 bytes) and the 32 bytes of its two sides; so where no side is a leaf, a node
-is hashed as it lies there.
+its head (tag and bit, 3 bytes) and the 32 bytes of its two sides; so a node is hashed as it lies there.
 
 Stored form: slot 0 and nodes, references (1 byte each), numbers of child pages (5 bytes each), places
 where leaf records begin and end (2 bytes each), leaf records, count of children, count of leaves. A
@@ -43,7 +41,7 @@ LEAF_ENTRY_BYTES = (
 )  # of a page for a leaf, its record apart: node, two references, place
 CHILD_ENTRY_BYTES = NODE_BYTES + 2 + NUMBER_BYTES
 _unpack_ends = Struct("<HH").unpack_from  # where a leaf's record begins and ends
-_NO_HASH = "tree page {}: a row hash has not 32 bytes"
+_NO_HASH = "tree page {}: a hash has not 32 bytes"
 _IS_BIG_ENDIAN = sys.byteorder == "big"
 
 if 2 * TREE_PAGE_ENTRIES_MAX - 1 > 127:
@@ -189,19 +187,13 @@ class Page:
 
     def slot_hash(self, slot: int) -> bytes:
         """Return the hash of the subtree in ``slot``, a leaf's included."""
-        stored = self.row_hash(slot)
-        reference = self.references[slot]
-        return sha256(self.record(reference) + stored).digest() if reference < 0 else stored
-
-    def row_hash(self, slot: int) -> bytes:
-        """Return the row hash of the leaf in ``slot``."""
         at = slot_at(slot)
         return bytes(self.hashes[at : at + HASH_BYTES])
 
     def hash_node(self, node: int) -> bytes:
         """Return the hash of node ``node`` from what its two slots hold."""
-        head = NODE_HEADS[self.bit(node)]
-        return sha256(head + self.slot_hash(node + 1) + self.slot_hash(node + 2)).digest()
+        at = self._at(node)
+        return sha256(self.hashes[at : at + NODE_BYTES]).digest()
 
     @staticmethod
     def _at(node: int) -> int:

@@ -6,6 +6,7 @@ import apsw
 import msgspec
 import pytest
 
+from comity.crypto.trie import leaf_hash
 from comity.machine.audit.audit import Held
 from comity.machine.audit.report import Finding, Report
 from comity.store.store import Store
@@ -180,11 +181,12 @@ def test_a_page_is_named_with_its_table_row_and_height(ledger: tuple[Path, World
     number = store.number_of("trial__note")
     row = store.tables["trial__note"].get(("n00050",))
     assert row is not None
-    row_hash = store.tables["trial__note"].codec.row_hash(row)
+    codec = store.tables["trial__note"].codec
+    leaf = leaf_hash(codec.key(row), codec.row_hash(row))
     pages = connection.execute("SELECT id, page FROM comity_tree WHERE id >> 40 = ?", (number,))
     for page_id, page in pages.fetchall():
-        if row_hash in page:
-            bent = page.replace(row_hash, bytes((row_hash[0] ^ 1,)) + row_hash[1:])
+        if leaf in page:
+            bent = page.replace(leaf, bytes((leaf[0] ^ 1,)) + leaf[1:])
             connection.execute("UPDATE comity_tree SET page = ? WHERE id = ?", (bent, page_id))
     connection.close()
     finding = only(audit_file(path, world), "page")

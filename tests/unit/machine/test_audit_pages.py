@@ -6,6 +6,8 @@ from pathlib import Path
 import apsw
 import pytest
 
+from comity.crypto.ordered import encode_key
+from comity.crypto.trie import leaf_hash
 from comity.machine.audit.report import Finding
 from comity.store.store import Store
 from comity.store.tree_page import Page
@@ -129,7 +131,8 @@ def test_a_wrong_row_hash_is_named_with_its_row_alone(pages: Pages) -> None:
     """One leaf of one page: the row, and the height that wrote it."""
     row = pages.rows["n00050"]
     number, row_hash = pages.with_key("n00050"), pages.codec.row_hash(row)
-    pages.write(number, pages.pages[number].replace(row_hash, bend(row_hash, 9)))
+    leaf = leaf_hash(encode_key(("n00050",)), row_hash)
+    pages.write(number, pages.pages[number].replace(leaf, bend(leaf, 9)))
     (finding,) = pages.findings()
     assert (finding.key, finding.height) == ("'n00050'", 2)
     assert "another hash of a row" in finding.message

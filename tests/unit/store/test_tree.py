@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from comity.crypto.trie import EMPTY_ROOT, root_of
+from comity.crypto.trie import EMPTY_ROOT, leaf_hash, root_of
 from comity.errors import InvariantViolated
 from comity.limits import ENCODED_KEY_BYTES_MAX, TREE_PAGE_ENTRIES_MAX
 from comity.store import tree_pages
@@ -288,7 +288,7 @@ def test_the_check_finds_wrong_bits_under_right_hashes(
     top = page.references[0] = page.add_node(bits[1], bytes(64))
     low = page.references[top + 1] = page.add_node(bits[0], bytes(64))
     for slot, key in zip((low + 1, low + 2, top + 2), keys, strict=True):
-        page.references[slot] = page.add_leaf(b"\x10\x00\x01" + key)
+        page.put(slot, page.add_leaf(b"\x10\x00\x01" + key), leaf_hash(key, bytes(32)))
     page.put(top + 1, low, page.hash_node(low))
     page.put(0, top, page.hash_node(top))
     pages = MemoryPages()

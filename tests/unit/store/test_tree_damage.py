@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from comity.crypto.hashing import sha256
 from comity.errors import InvariantViolated
 from comity.store.tree import Tree
 from comity.store.tree_check import check
@@ -69,9 +70,9 @@ def test_no_walk_over_a_damaged_page_is_endless(damaged: Callable[[], Page]) -> 
     """Proofs, differences, changes and the check of the whole tree end in a named error."""
     tree = tree_of(damaged())
     with pytest.raises(InvariantViolated, match="page"):
-        prove_path(tree, KEY)
+        prove_path(tree, KEY, sha256)
     with pytest.raises(InvariantViolated, match="page"):
-        prove_range(tree, b"", b"\xff")
+        prove_range(tree, b"", b"\xff", sha256)
     with pytest.raises(InvariantViolated, match="page"):
         list(diff(tree, Tree(MemoryPages(), 0)))
     with pytest.raises(InvariantViolated, match="page"):
@@ -92,7 +93,7 @@ def prove_over(data: bytes) -> None:
     pages.adopt({1: data}, ())
     tree = Tree(pages, 0)
     assert check(tree, []) is not None
-    prove_path(tree, KEY)
+    prove_path(tree, KEY, sha256)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\0", b"\xff" * 40, bytes(200)])

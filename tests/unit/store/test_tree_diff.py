@@ -2,6 +2,7 @@
 
 import random
 
+from comity.crypto.trie import leaf_hash
 from comity.store.tree import Tree
 from comity.store.tree_diff import diff
 from comity.store.tree_page import Page
@@ -19,8 +20,9 @@ def tree_of(rows: Rows, entries_max: int) -> Tree:
 
 def expected(a: Rows, b: Rows) -> list[tuple[bytes, bytes | None, bytes | None]]:
     """Compare rows one by one."""
-    keys = sorted({*a, *b})
-    return [(key, a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key)]
+    leaves_a, leaves_b = ({key: leaf_hash(key, rows[key]) for key in rows} for rows in (a, b))
+    pairs = [(key, leaves_a.get(key), leaves_b.get(key)) for key in sorted({*a, *b})]
+    return [pair for pair in pairs if pair[1] != pair[2]]
 
 
 def test_the_difference_is_that_of_the_rows_in_key_order() -> None:

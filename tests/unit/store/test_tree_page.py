@@ -50,9 +50,9 @@ def test_a_stored_page_reads_as_it_was_made() -> None:
         assert [page.bit(0), page.bit(2)] == [1, 258]
         assert [page.key(-1), page.key(-3)] == [b"a", b"bc"]
         assert page.child(1) == CHILD_NUMBER
-        assert page.row_hash(3) == ROW_HASHES[2]
+        assert page.slot_hash(3) == ROW_HASHES[2]
         assert page.entries_count == 3
-        assert page.hash_node(2) == node_hash(258, page.slot_hash(3), bytes(32))
+        assert page.hash_node(2) == node_hash(258, ROW_HASHES[2], bytes(32))
         assert page.encode() == STORED
 
 
@@ -101,9 +101,9 @@ def test_holes_are_filled_in_any_order() -> None:
         found = {}
         slot = 0
         while not (node := page.references[slot]) & 1:
-            found[content(page, node + 1)] = page.row_hash(node + 1)
+            found[content(page, node + 1)] = page.slot_hash(node + 1)
             slot = node + 2
-        found[content(page, slot)] = page.row_hash(slot)
+        found[content(page, slot)] = page.slot_hash(slot)
         assert found == kept
         assert page.entries_count == len(kept)
         assert len(page.references) == 2 * len(kept) - 1
@@ -140,6 +140,6 @@ def comb(chance: random.Random, size: int) -> tuple[Page, dict[bytes | int, byte
         if chance.random() < 0.4:
             del entries[content(page, node + 1)]
             page.free(page.references[node + 1])
-            page.put(above, page.references[node + 2], page.row_hash(node + 2))
+            page.put(above, page.references[node + 2], page.slot_hash(node + 2))
             page.free(node)
     return page, entries

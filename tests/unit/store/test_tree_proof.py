@@ -16,16 +16,33 @@ from comity.crypto.trie import (
     verify_path,
 )
 from comity.errors import ProofInvalid, QueryError
+from comity.store import tree_proof
 from comity.store.tree import Tree
 from comity.store.tree_pages import MemoryPages
-from comity.store.tree_proof import prove_path, prove_range
 
 Rows = dict[bytes, bytes]
 
 
-def tree_of(rows: Rows, entries_max: int = 8) -> Tree:
+class ProvedTree(Tree):
+    """A tree in memory that knows its rows."""
+
+    rows: Rows
+
+
+def prove_path(tree: ProvedTree, key: bytes) -> PathProof | None:
+    """Prove a key."""
+    return tree_proof.prove_path(tree, key, tree.rows.__getitem__)
+
+
+def prove_range(tree: ProvedTree, low: bytes, high: bytes) -> RangeProof:
+    """Prove a range."""
+    return tree_proof.prove_range(tree, low, high, tree.rows.__getitem__)
+
+
+def tree_of(rows: Rows, entries_max: int = 8) -> ProvedTree:
     """Make a tree in memory."""
-    tree = Tree(MemoryPages(), 1, entries_max)
+    tree = ProvedTree(MemoryPages(), 1, entries_max)
+    tree.rows = rows
     tree.adopt(tree.update(rows))
     return tree
 

@@ -188,7 +188,7 @@ class TreeWalk:
         if row is None:
             return _Part(None, key, key)
         here.held.add(row)
-        if page.row_hash(slot) != row.row_hash:
+        if page.slot_hash(slot) != leaf_hash(key, row.row_hash):
             here.note(_WRONG_ROW, row)
         return _Part(leaf_hash(key, row.row_hash), key, key)
 
