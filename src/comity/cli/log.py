@@ -124,7 +124,7 @@ def _document(
 
 
 def _table_log(session: Session, table_name: str, limit: int) -> None:
-    transport = session.folder_transport()
+    transport = session.transport()
     schema = transport.schema(table_name)
     arms = [f"SELECT _from p, 1 made, 0 ended FROM {quote(table_name)}"]
     if schema.history != "none":

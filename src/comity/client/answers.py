@@ -6,7 +6,7 @@ column that *is* a table's column keeps its declared type in Arrow; a computed o
 Invariant: no value changes on its way into Arrow; what no Arrow type of the column holds is an error.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -113,8 +113,8 @@ def answer_from(found: Any) -> Answer:
     )
 
 
-class RecordOf(dict[str, Any]):
-    """A map of a view's answer, whose items are attributes, too: as a row in this process has them."""
+class Record(dict[str, Any]):
+    """A row of a view's answer: its items are attributes, too, as a row in this process has them."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -123,13 +123,11 @@ class RecordOf(dict[str, Any]):
             raise AttributeError(name) from None
 
     @classmethod
-    def within(cls, value: Any) -> Any:
-        """Return a value of which every map is such a one. Recursion follows an answer that was decoded."""
-        if isinstance(value, Mapping):
-            return cls({name: cls.within(item) for name, item in value.items()})
-        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-            return [cls.within(item) for item in value]
-        return value
+    def of(cls, result: Any) -> Any:
+        """Return what a view says, a row or a list of rows, with such rows; other maps stay as they are."""
+        if isinstance(result, list):
+            return [cls.of(item) if type(item) is dict else item for item in result]
+        return cls(result) if type(result) is dict else result
 
 
 def _arrow(name: str) -> Any:

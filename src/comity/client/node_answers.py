@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from comity.client.answers import RecordOf, SqlRows
+from comity.client.answers import Record, SqlRows
 from comity.client.files.decimals import scaled_from_text
 from comity.client.http_link import Reply
 from comity.client.transport import Explanation, Tip
@@ -170,8 +170,8 @@ def answer_of(reply: Reply) -> SqlRows:
 
 
 def view_of(reply: Reply) -> Any:
-    """Return the result of a view: maps can be read by attribute, too. Raises: as ``answer_of``."""
-    return RecordOf.within(_msgpack(reply, _View).result)
+    """Return the result of a view: rows can be read by attribute, too. Raises: as ``answer_of``."""
+    return Record.of(_msgpack(reply, _View).result)
 
 
 def outcomes_of(reply: Reply) -> list[Ordered | NotOrdered]:
