@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from comity.limits import EVENT_STREAMS_MAX, READ_TEXT_CHARS_MAX
+from tests.faults.http_scene import children
 from tests.integration.node_process import NodeProcess
 from tests.promises.http_contract import Data, make_ledger
 
@@ -34,17 +35,12 @@ def node(data: tuple[Path, Data]) -> Iterator[NodeProcess]:
         with running.client() as client:
             assert client.get("/v1/tables").status_code == 200
             assert client.get("/v1/sql?q=SELECT 1").status_code == 200
-        readers = children(running)
+        readers = children(running.process.pid)
+        assert len(readers) > 1
         yield running
-        assert children(running) == readers
+        assert children(running.process.pid) == readers
         code, _, errors = running.stop()
         assert (code, "Traceback" in errors) == (0, False), errors
-
-
-def children(node: NodeProcess) -> set[str]:
-    """Return the processes that the node started."""
-    pid = node.process.pid
-    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
 def talk(node: NodeProcess, sent: bytes, wait_s: float = 10) -> bytes:
