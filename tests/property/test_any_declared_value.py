@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from comity.crypto import cbor
 from comity.limits import INT64_MAX, INT64_MIN
 from comity.model.column import KINDS, Column, ColumnType, check_of
+from comity.model.row import RowCodec
+from comity.model.schema import TableSchema
 from comity.sdk.arguments import check_arguments
 from comity.sdk.checks import check_of_shape, value_of
 from comity.sdk.load import load_apps
@@ -49,6 +51,37 @@ def test_any_value_is_one_of_its_type(data: st.DataObject, column: ColumnType) -
     """Whatever a type may be, values made for it pass its own check."""
     value = data.draw(strategies.values(column))
     assert check_of(Column(name="c", type=column))(value) is None
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**64), 2**64),
+    st.text(max_size=400),
+    st.binary(max_size=40),
+    st.sampled_from(["a\n", "\x7f", "é", "\ud800", "\u00a0", "open", "2026-11-23"]),
+)
+
+
+@given(
+    st.data(), st.lists(st.tuples(_types(), st.booleans(), st.booleans()), min_size=1, max_size=5)
+)
+def test_any_row_is_judged_column_by_column(
+    data: st.DataObject, columns: list[tuple[ColumnType, bool, bool]]
+) -> None:
+    """The quick way of a row's check says what the checks of its columns say, of the first that is wrong."""
+    declared = [
+        Column(name=f"c{at}", type=type_, required=required, retired=retired)
+        for at, (type_, required, retired) in enumerate(columns)
+    ]
+    key = Column(name="k", type=ColumnType(kind="integer"))
+    codec = RowCodec(TableSchema(name="t", columns=(key, *declared), key=("k",)))
+    values = [1, *(data.draw(st.one_of(ODD, strategies.values(one.type))) for one in declared)]
+    wrong = [
+        (one.name, check_of(one)(value))
+        for one, value in zip((key, *declared), values, strict=True)
+    ]
+    assert codec.problem(values) == next((each for each in wrong if each[1] is not None), None)
 
 
 @pytest.mark.parametrize(("app", "function"), FUNCTIONS, ids=lambda one: one.name)

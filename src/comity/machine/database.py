@@ -91,6 +91,8 @@ class Rows:
     def key(self, key_values: Sequence[ColumnValue]) -> bytes:
         """Return the encoded key. Raises: BadRow, KeyTooLong."""
         types = self.table.codec.key_types
+        if len(types) == 1 == len(key_values) and type(key_values[0]) is types[0]:
+            return self._encoded(tuple(key_values))
         if len(key_values) != len(types):
             raise BadRow(
                 table=self.table.schema.name, column="", problem="wrong number of key columns"

@@ -120,6 +120,17 @@ def check_of(column: Column) -> Check:
     )
 
 
+def bounds_of(type_: ColumnType) -> tuple[int, int]:
+    """Return the least and the most of a type: of an integer's or decimal's value, of the length of text or bytes."""
+    low, high = type_.minimum, type_.maximum
+    if type_.is_number:
+        is_integer = type_.kind == "integer"
+        least = INT64_MIN if is_integer else -(10**DECIMAL_DIGITS_MAX) + 1
+        most = INT64_MAX if is_integer else 10**DECIMAL_DIGITS_MAX - 1
+        return least if low is None else low, most if high is None else high
+    return low or 0, high or 0
+
+
 def is_date(text: str) -> bool:
     """Tell whether ``text`` is a real day of the Gregorian calendar written YYYY-MM-DD, year 1 or later."""
     if len(text) != 10 or text[4] != "-" or text[7] != "-":
@@ -180,10 +191,7 @@ def _text_problem(text: str) -> str | None:
 
 
 def _integer(type_: ColumnType, if_null: str | None) -> Check:
-    least = INT64_MIN if type_.kind == "integer" else -(10**DECIMAL_DIGITS_MAX) + 1
-    most = INT64_MAX if type_.kind == "integer" else 10**DECIMAL_DIGITS_MAX - 1
-    low = least if type_.minimum is None else type_.minimum
-    high = most if type_.maximum is None else type_.maximum
+    low, high = bounds_of(type_)
 
     def check(value: ColumnValue) -> str | None:
         if type(value) is not int:
@@ -203,7 +211,7 @@ def _boolean(_: ColumnType, if_null: str | None) -> Check:
 
 
 def _text(type_: ColumnType, if_null: str | None) -> Check:
-    low, high = type_.minimum or 0, type_.maximum or 0
+    low, high = bounds_of(type_)
 
     def check(value: ColumnValue) -> str | None:
         if type(value) is not str:

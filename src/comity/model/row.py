@@ -13,7 +13,7 @@ from comity.crypto import cbor
 from comity.crypto.hashing import sha256
 from comity.crypto.ordered import KeyValue, encode_index, encode_key
 from comity.errors import Malformed
-from comity.model.column import ColumnValue, check_of
+from comity.model.column import ColumnValue, bounds_of, check_of
 from comity.model.schema import Index, TableSchema
 
 StoredRow: TypeAlias = tuple[ColumnValue, ...]
@@ -45,6 +45,15 @@ class RowCodec:
         )
         self.key_types = tuple(column.type.python_type for column in schema.key_columns)
         self._checks = tuple((column.name, check_of(column)) for column in schema.columns)
+        in_use = [
+            (at, column.type) for at, column in enumerate(schema.columns) if not column.retired
+        ]
+        self._numbers = tuple((at, *bounds_of(type_)) for at, type_ in in_use if type_.is_number)
+        self._texts = tuple((at, *bounds_of(type_)) for at, type_ in in_use if type_.kind == "text")
+        quick = [at for at, _, _ in self._numbers + self._texts]
+        self._others = tuple(
+            (at, check) for at, (_, check) in enumerate(self._checks) if at not in quick
+        )
         self._kinds = (
             *(int, *([bytes] * (self.columns_at - 1))),
             *(column.type.python_type for column in schema.columns),
@@ -87,6 +96,25 @@ class RowCodec:
 
     def problem(self, values: Sequence[ColumnValue]) -> tuple[str, str] | None:
         """Return (column, what is wrong) of the first bad value, or None; ``values`` in ordinal order."""
+        for at, low, high in self._numbers:
+            value = values[at]
+            if type(value) is not int or not low <= value <= high:
+                return self._first_problem(values)
+        for at, low, high in self._texts:
+            value = values[at]
+            if (
+                type(value) is not str
+                or not low <= len(value) <= high
+                or not (value.isascii() and value.isprintable())  # tidy: unicode-method: of ASCII
+            ):
+                return self._first_problem(values)
+        for at, check in self._others:
+            if check(values[at]) is not None:
+                return self._first_problem(values)
+        return None
+
+    def _first_problem(self, values: Sequence[ColumnValue]) -> tuple[str, str] | None:
+        """Look at every value in order; what is not plainly right may be right all the same."""
         for (name, check), value in zip(self._checks, values, strict=True):
             wrong = check(value)
             if wrong is not None:
