@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from comity.limits import EVENT_STREAMS_MAX, READ_TEXT_CHARS_MAX
+from comity.limits import EVENT_STREAMS_MAX, READ_TEXT_CHARS_MAX, REQUEST_HEADERS_BYTES_MAX
 from tests.faults.http_scene import children
 from tests.integration.node_process import NodeProcess
 from tests.promises.http_contract import Data, make_ledger
@@ -121,6 +121,29 @@ def test_chunks_are_well_formed(node: NodeProcess, chunks: bytes) -> None:
     assert statuses(talk(node, sent)) == [400]
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"Host: evil.example", b"Host: localhost.evil.example", b"Host: 127.0.0.1.evil.example",
+        b"Host: evil.example:7080", b"Host: localhost@evil.example",
+        b"Host: [::1", b"Host:", b"X: no host",
+        b"Host: evil.example\r\nX-Forwarded-Host: localhost", b"Host: evil.example\r\nForwarded: host=localhost",
+    ],
+)  # fmt: skip
+def test_a_name_of_somebody_else_reads_nothing(node: NodeProcess, host: bytes) -> None:
+    """A page whose name was pointed at this machine gets no answer of a node on loopback (DNS rebinding)."""
+    answer = talk(node, b"GET /v1/ledger HTTP/1.1\r\n" + host + b"\r\n" + CLOSE + b"\r\n")
+    assert statuses(answer)[0] in (400, 421)
+    assert b"genesis" not in answer
+
+
+@pytest.mark.parametrize("host", [b"localhost", b"LOCALHOST:7080", b"127.0.0.1", b"[::1]:7080"])
+def test_a_name_of_this_machine_reads(node: NodeProcess, host: bytes) -> None:
+    """Every name of loopback is served, with any port: a tunnel has its own."""
+    head = b"GET /v1/ledger HTTP/1.1\r\nHost: " + host + b"\r\n"
+    assert statuses(talk(node, head + CLOSE + b"\r\n")) == [200]
+
+
 @pytest.mark.parametrize("origin", [b"http://evil.example", b"null", b"http://localhost:1"])
 def test_no_other_page_reads(node: NodeProcess, origin: bytes) -> None:
     """Nothing tells a browser that another origin may read, or send what is not a plain form."""
@@ -208,7 +231,10 @@ def test_headers_without_end_are_cut(node: NodeProcess) -> None:
     """A flood of headers is 431, whether many, or long."""
     many = [b"X-%d: aaaaaaaaaaaa" % number for number in range(25_000)]
     assert statuses(talk(node, get(b"/v1/ledger", *many))) == [431]
-    assert statuses(talk(node, get(b"/v1/ledger", b"Cookie: " + b"a" * 500_000))) == [431]
+    for size in (REQUEST_HEADERS_BYTES_MAX, 60_000, 200_000, 500_000):
+        assert statuses(talk(node, get(b"/v1/ledger", b"Cookie: " + b"a" * size))) == [431]
+    under = REQUEST_HEADERS_BYTES_MAX - 200
+    assert statuses(talk(node, get(b"/v1/ledger", b"Cookie: " + b"a" * under))) == [200]
 
 
 def sql(node: NodeProcess, body: bytes) -> tuple[int, str | None]:

@@ -107,6 +107,7 @@ class _Protocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._head_bytes = 0
         self._is_in_head = False
+        self._is_large = False
         self._due_at = math.inf  # when the request that comes must be whole
         self._stall: asyncio.TimerHandle | None = None
 
@@ -126,14 +127,13 @@ class _Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        # A head that comes whole in one piece is over before its bytes are counted below.
+        self._is_large = len(data) > REQUEST_HEADERS_BYTES_MAX
         super().data_received(data)
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > REQUEST_HEADERS_BYTES_MAX:
-                self._end(
-                    "headers-too-large",
-                    f"request line and headers are longer than {REQUEST_HEADERS_BYTES_MAX:,} bytes",
-                )
+                self._end_long()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -142,6 +142,11 @@ class _Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        if self._is_large:
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > REQUEST_HEADERS_BYTES_MAX:
+                self._end_long()
+                raise ValueError("the head is too long")  # nothing more of this connection is read
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -172,6 +177,12 @@ class _Protocol(HttpToolsProtocol):
 
     def _await_request(self) -> None:
         self._due_at = self.loop.time() + self.config.request_time_s
+
+    def _end_long(self) -> None:
+        self._end(
+            "headers-too-large",
+            f"request line and headers are longer than {REQUEST_HEADERS_BYTES_MAX:,} bytes",
+        )
 
     def _end(self, code: str, detail: str) -> None:
         """Close the connection, with a problem where an answer has not begun."""
