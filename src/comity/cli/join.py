@@ -5,7 +5,6 @@ the invitation vouched for it.
 """
 
 import getpass
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ import click
 from comity.cli import problems
 from comity.cli.group import Command
 from comity.cli.member import telling_withdrawn
-from comity.cli.session import NODE_VARIABLE, Session, current
+from comity.cli.session import Session, current
 from comity.client import invitation as invitations
 from comity.client import keystore
 from comity.client.files.headers import to_name
@@ -132,7 +131,7 @@ def _where(session: Session) -> str:
     """Return how this user names the ledger, to be given as ``--node``."""
     from comity.client.known import KnownLedgers  # noqa: PLC0415
 
-    given = str(session.node_option or os.environ.get(NODE_VARIABLE) or ".")
+    given = session.where
     names = [name for name, one in KnownLedgers().read().items() if one.url == given.rstrip("/")]
     return given if not names or Path(names[0]).exists() else names[0]
 

@@ -18,6 +18,7 @@ from comity.errors import ConfigError
 
 if TYPE_CHECKING:
     from comity.client.keystore import KeyInfo, SigningKey
+    from comity.client.known import KnownLedger, KnownLedgers
     from comity.client.ledger import Done, Ledger
     from comity.node.transport import LocalTransport
 
@@ -61,9 +62,13 @@ class Session:
     @property
     def is_remote(self) -> bool:
         """Tell whether the ledger is reached through a node's address, given or remembered, and not by its folder."""
+        return "://" in self.where or self.known_ledger() is not None
+
+    def known_ledger(self) -> "KnownLedger | None":
+        """Return what is remembered of a ledger that is named by its address or by a name. Raises: ConfigError."""
         if "://" in self.where:
-            return True
-        return not self.node.exists() and _known().named(self.where) is not None
+            return _known().of_url(self.where)
+        return None if self.node.exists() else _known().named(self.where)
 
     @property
     def keys(self) -> Path:
@@ -71,7 +76,7 @@ class Session:
         given = self.keys_option or os.environ.get(KEYS_VARIABLE)
         if given:
             return Path(given)
-        home: Path = _known().path.parent if self.is_remote else self.node
+        home = _known().path.parent if self.is_remote else self.node
         return home / KEYS_FOLDER
 
     @property
@@ -197,8 +202,9 @@ class Session:
         self._transport = self._served = None
 
 
-def _known() -> Any:
-    return import_module("comity.client.known").KnownLedgers()
+def _known() -> "KnownLedgers":
+    made: KnownLedgers = import_module("comity.client.known").KnownLedgers()
+    return made
 
 
 def _closing(thing: Any) -> Any:

@@ -44,7 +44,7 @@ from comity.node.folder import GENESIS_FILE
 @click.option(
     "--genesis",
     metavar="HASH|FILE",
-    help="Of the ledger that you mean; by default that of the ledger's folder.",
+    help="Of the ledger that you mean; by default that of the ledger's folder, or the one that is remembered.",
 )
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="One that you hold."
@@ -98,7 +98,10 @@ def _cut(text: str) -> str:
 def _genesis_hash(session: Session, given: str | None) -> bytes | None:
     if given is None:
         own = session.node / GENESIS_FILE
-        return sha256(read_plain(own, GENESIS_BYTES_MAX)) if own.exists() else None
+        if own.exists():
+            return sha256(read_plain(own, GENESIS_BYTES_MAX))
+        known = session.known_ledger()
+        return None if known is None else known.genesis_hash
     if Path(given).exists():
         return sha256(read_plain(Path(given), GENESIS_BYTES_MAX))
     try:
