@@ -358,18 +358,14 @@ class AsyncTable:
         """Return the checked proof of a row and who wrote it, or of its absence. Raises: ProofInvalid."""
         return await settled(self.ledger.transport.prove_row(self.schema, key_of(key)))
 
-    async def watch(self, since: int | None = None) -> AsyncIterator[Change]:
-        """Yield the changes of the table behind the block ``since``, or from now on, for ever.
+    def watch(self, since: int | None = None) -> AsyncIterator[Change]:
+        """Return the changes of the table behind the block ``since``, or from now on, one after another, for ever.
 
-        Raises: QueryError, when the changes are not kept. A lost connection is made again, without gaps.
+        Raises, as they come: QueryError, when changes are not kept. A lost connection is made again, without gaps.
         """
-        changes = self.ledger.transport.follow(self.schema, since)
-        if isinstance(changes, AsyncIterator):
-            async for change in changes:
-                yield change
-        else:
-            for change in changes:
-                yield change
+        if not isinstance(self.ledger.transport, NodeTransport):
+            raise ConfigError("only a node is followed awaited")
+        return self.ledger.transport.follow(self.schema, since)
 
     async def _add_batch(self, items: Sequence[Mapping[str, ColumnValue]]) -> list[Done]:
         columns = list(dict.fromkeys(name for item in items for name in item))

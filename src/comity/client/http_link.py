@@ -5,7 +5,7 @@ Invariant: an answer has a bound, and whatever happens to a connection is ``Lost
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -45,6 +45,16 @@ class Lost(Unavailable):
     """No answer came; the request may have been carried out."""
 
 
+class Lines(Protocol):
+    """The lines of an answer that goes on."""
+
+    async def next(self) -> str | None:
+        """Return the next line, None behind the last. Raises: Lost."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
 class Link(Protocol):
     """A way to one node; ``url`` is its address."""
 
@@ -53,8 +63,8 @@ class Link(Protocol):
     async def send(self, ask: Ask) -> Reply:
         """Return the answer to a request. Raises: Lost."""
 
-    def lines(self, ask: Ask) -> AsyncIterator[str]:
-        """Yield the lines of an answer that goes on. Raises: Lost, also when it has another status than 200."""
+    async def open(self, ask: Ask) -> Lines:
+        """Return the lines of an answer that goes on. Raises: Lost; Refusing, when it is none."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -67,8 +77,8 @@ class BlockingLink:
     """A link whose calls block: none of them ever waits for an event loop."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
         self._http = httpx.Client(**_settings(url))
+        self.url = url
 
     async def send(self, ask: Ask) -> Reply:
         """Return the answer to a request. Raises: Lost."""
@@ -81,18 +91,15 @@ class BlockingLink:
         except httpx.HTTPError as error:
             raise _lost(self._http.base_url, error) from error
 
-    async def lines(self, ask: Ask) -> AsyncIterator[str]:
-        """Yield the lines of an answer that goes on. Raises: Lost, Refusing."""
+    async def open(self, ask: Ask) -> Lines:
+        """Return the lines of an answer that goes on. Raises: Lost; Refusing, when it is none."""
         try:
-            with self._http.stream(
-                ask.method, ask.path, timeout=CLIENT_SILENCE_S, **_parts(ask)
-            ) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise Refusing(_reply(response, bytearray(response.read())))
-                for line in response.iter_lines():
-                    yield line
+            response = self._http.send(_streaming(self._http, ask), stream=True)
+            if response.status_code != httpx.codes.OK:
+                raise Refusing(_reply(response, bytearray(response.read())))
         except httpx.HTTPError as error:
             raise _lost(self._http.base_url, error) from error
+        return _BlockingLines(response)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -103,12 +110,28 @@ class BlockingLink:
         self._http.close()
 
 
+class _BlockingLines:
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self._lines = response.iter_lines()
+
+    async def next(self) -> str | None:
+        try:
+            return next(self._lines, None)
+        except httpx.HTTPError as error:
+            raise _lost(self._response.url, error) from error
+
+    async def close(self) -> None:
+        self._response.close()
+
+
 class AwaitedLink:
     """A link for an event loop."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
         self._http = httpx.AsyncClient(**_settings(url))
+        self.url = url
+        self._open: dict[_AwaitedLines, None] = {}  # whoever leaves a loop early leaves them open
 
     async def send(self, ask: Ask) -> Reply:
         """Return the answer to a request. Raises: Lost."""
@@ -121,18 +144,17 @@ class AwaitedLink:
         except httpx.HTTPError as error:
             raise _lost(self._http.base_url, error) from error
 
-    async def lines(self, ask: Ask) -> AsyncIterator[str]:
-        """Yield the lines of an answer that goes on. Raises: Lost, Refusing."""
+    async def open(self, ask: Ask) -> Lines:
+        """Return the lines of an answer that goes on. Raises: Lost; Refusing, when it is none."""
         try:
-            async with self._http.stream(
-                ask.method, ask.path, timeout=CLIENT_SILENCE_S, **_parts(ask)
-            ) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise Refusing(_reply(response, bytearray(await response.aread())))
-                async for line in response.aiter_lines():
-                    yield line
+            response = await self._http.send(_streaming(self._http, ask), stream=True)
+            if response.status_code != httpx.codes.OK:
+                raise Refusing(_reply(response, bytearray(await response.aread())))
         except httpx.HTTPError as error:
             raise _lost(self._http.base_url, error) from error
+        lines = _AwaitedLines(response, self._open)
+        self._open[lines] = None
+        return lines
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -140,7 +162,26 @@ class AwaitedLink:
 
     async def close(self) -> None:
         """Close the connections."""
+        for lines in list(self._open):
+            await lines.close()
         await self._http.aclose()
+
+
+class _AwaitedLines:
+    def __init__(self, response: httpx.Response, opened: "dict[_AwaitedLines, None]") -> None:
+        self._response = response
+        self._lines = response.aiter_lines()
+        self._opened = opened
+
+    async def next(self) -> str | None:
+        try:
+            return await anext(self._lines, None)
+        except httpx.HTTPError as error:
+            raise _lost(self._response.url, error) from error
+
+    async def close(self) -> None:
+        self._opened.pop(self, None)
+        await self._response.aclose()
 
 
 class Refusing(Exception):
@@ -173,6 +214,10 @@ def _parts(ask: Ask) -> dict[str, Any]:
         "headers": dict(ask.headers),
         "content": ask.body or None,
     }
+
+
+def _streaming(http: httpx.Client | httpx.AsyncClient, ask: Ask) -> httpx.Request:
+    return http.build_request(ask.method, ask.path, timeout=CLIENT_SILENCE_S, **_parts(ask))
 
 
 def _take(body: bytearray, chunk: bytes) -> None:

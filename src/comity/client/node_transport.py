@@ -6,7 +6,7 @@ The trust anchor is the genesis hash: receipts, and rows by key, are followed fr
 Invariant: a height never goes back: a proof of an older block than the newest one seen is refused.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ from comity.client.http_link import Ask
 from comity.client.proofs import FoundRow, Proof, check_outcome, check_rows
 from comity.client.submitting import Submitting
 from comity.client.transport import Explanation, NotOrdered, Ordered, Parameters, Tip
-from comity.client.watching import Change, Place, follow
+from comity.client.watching import Following
 from comity.errors import Malformed, ProofInvalid, QueryError, Unavailable
 from comity.limits import (
     BUNDLE_ROWS_MAX,
@@ -236,13 +236,13 @@ class NodeTransport:
         found = answers.json_of(reply, answers.KeysAnswer).keys
         return _read(lambda: account.from_text(found[0].account)) if found else None
 
-    async def follow(self, schema: TableSchema, since: int | None) -> AsyncIterator[Change]:
-        """Yield the changes of a table behind a height, or from now on; goes on over lost connections, without gaps."""
-        place = Place()
-        if since is not None:
-            place = Place(str((await self._block(since)).log_size - 1))
-        async for change in follow(self._asking.link, schema, place, self._asking.delay_s):
-            yield change
+    def follow(self, schema: TableSchema, since: int | None) -> Following:
+        """Return the changes of a table behind a height, or from now on; it goes on over lost connections."""
+
+        async def start() -> str:
+            return "" if since is None else str((await self._block(since)).log_size - 1)
+
+        return Following(self._asking.link, schema, start, self._asking.delay_s)
 
     async def event(self, position: int) -> Event:
         """Return who made the log entry at a position, and when. Cost: a request for each halving of the heights."""

@@ -5,13 +5,13 @@ Each event has an id, its place in the log; after a lost connection the node is 
 Invariant: changes come in order, each once, none is left out. Source: HTML Living Standard, "Server-sent events".
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Self
 from urllib.parse import quote
 
 import msgspec
 
-from comity.client.http_link import Ask, Link, Lost, Refusing
+from comity.client.http_link import Ask, Lines, Link, Lost, Refusing
 from comity.client.node_answers import error_of, fields_of, from_hex, time_from
 from comity.errors import ComityError, Malformed, QueryError, Unavailable
 from comity.model.column import ColumnValue
@@ -42,13 +42,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     new: Mapping[str, ColumnValue] | None
 
 
-class Place:
-    """Where a follower is: the id of the last event that it saw, "" before the first."""
-
-    def __init__(self, event_id: str = "") -> None:
-        self.event_id = event_id
-
-
 class _Change(msgspec.Struct):
     id: str
     kind: str
@@ -69,52 +62,103 @@ _change = msgspec.json.Decoder(_Change).decode
 _problem = msgspec.json.Decoder(_Problem).decode
 
 
-async def follow(
-    link: Link, schema: TableSchema, place: Place, delay_s: Callable[[int], float]
-) -> AsyncIterator[Change]:
-    """Yield the changes of a table behind ``place``, for ever. Raises: QueryError, when that cannot be."""
-    path = f"/v1/tables/{quote(schema.name, safe='')}/events"
-    tries = 0
-    while True:
-        headers = {"Accept": _STREAM}
-        if place.event_id:
-            headers["Last-Event-ID"] = place.event_id
+class Following:
+    """The changes of a table, one after another, for ever.
+
+    Args:
+        start: gives the id of the event to begin behind, "" for what is still to come.
+        delay_s: gives how long to wait before the n-th try to connect.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        schema: TableSchema,
+        start: Callable[[], Awaitable[str]],
+        delay_s: Callable[[int], float],
+    ) -> None:
+        self._link = link
+        self._schema = schema
+        self._start = start
+        self._delay_s = delay_s
+        self._seen: str | None = None
+        self._lines: Lines | None = None
+        self._tries = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Change:
+        """Return the next change, however long it takes. Raises: QueryError, when there can be none any more."""
+        while True:
+            event = await self._event()
+            if event is None:
+                await self.aclose()
+                await self._link.sleep(self._delay_s(self._tries))
+                self._tries += 1
+                continue
+            self._tries = 0
+            if event.kind == "problem":
+                raise _ended(event.data)
+            self._seen = event.id or self._seen
+            if event.kind == "change":
+                return change_of(event.data, self._schema)
+
+    async def aclose(self) -> None:
+        """Close the connection; the next change would open another."""
+        if self._lines is not None:
+            await self._lines.close()
+            self._lines = None
+
+    async def _event(self) -> "Event | None":
+        """Return the next event, None where the connection is lost. Raises: QueryError."""
         try:
-            async for kind, event_id, data in events(link.lines(Ask(path=path, headers=headers))):
-                tries = 0
-                if kind == "problem":
-                    raise _ended(data)
-                if event_id:
-                    place.event_id = event_id
-                if kind == "change":
-                    yield change_of(data, schema)
+            if self._seen is None:
+                self._seen = await self._start()
+            if self._lines is None:
+                self._lines = await self._link.open(self._ask())
+            return await event_of(self._lines)
         except Refusing as refusing:
             error = error_of(refusing.reply)
             if not isinstance(error, Unavailable):
                 raise error from refusing
         except Lost:
             pass
-        await link.sleep(delay_s(tries))
-        tries += 1
+        return None
+
+    def _ask(self) -> Ask:
+        headers = {"Accept": _STREAM}
+        if self._seen:
+            headers["Last-Event-ID"] = self._seen
+        return Ask(path=f"/v1/tables/{quote(self._schema.name, safe='')}/events", headers=headers)
 
 
-async def events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, str, str]]:
-    """Yield (event, id, data) of a stream of events."""
+class Event(msgspec.Struct, frozen=True):
+    """An event of a stream."""
+
+    kind: str
+    id: str
+    data: str
+
+
+async def event_of(lines: Lines) -> Event | None:
+    """Return the next event of a stream, None where it ended; comments and half an event are passed over."""
     kind, event_id = "message", ""
     data: list[str] = []
-    async for line in lines:
+    while (line := await lines.next()) is not None:
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
+        if not line and data:
+            return Event(kind, event_id, "\n".join(data))
         if not line:
-            if data:
-                yield kind, event_id, "\n".join(data)
-            kind, event_id, data = "message", "", []
+            kind, event_id = "message", ""
         elif name == "event":
             kind = value
         elif name == "id":
             event_id = value
         elif name == "data":
             data.append(value)
+    return None
 
 
 def change_of(data: str, schema: TableSchema) -> Change:

@@ -146,8 +146,8 @@ def test_a_watcher_goes_on_where_it_was(served: Served) -> None:
         # A proxy that passes whole answers on needs streams that end: the node is asked for one height.
         node = ledger.transport.node  # type: ignore[attr-defined]  # of HttpTransport
         link = node._asking.link
-        lines = link.lines
-        link.lines = lambda ask: lines(
+        opened = link.open
+        link.open = lambda ask: opened(
             Ask(path=ask.path, headers=ask.headers, query={"until": str(last)})
         )
         events = ledger.table("stock").watch(since=since)
