@@ -292,7 +292,7 @@ CLIENT_RETRY_MS = 50  # before the second try; each further one waits twice as l
 CLIENT_RETRY_MS_MAX = 1_000
 CLIENT_TIP_AGE_S = 60  # that the last block's time is taken for granted when signing
 CLIENT_SILENCE_S = 3 * EVENT_COMMENT_S  # of a stream of events; then the connection is taken for lost
-CLIENT_LOOKED_UP_MAX = 20  # keys that are proved one by one; beyond: a small table is proved whole
+CLIENT_LOOKED_UP_MAX = 20  # keys that are proved one by one; more are proved by ranges
 KNOWN_LEDGERS_BYTES_MAX = 1 << 20  # of the file that remembers genesis hashes
 
 if LEDGER_NAME_CHARS_MAX + 1 + 16 > 50:

@@ -28,9 +28,9 @@ from comity.client.proofs import FoundRow, Proof, check_outcome, check_rows
 from comity.client.submitting import Submitting
 from comity.client.transport import Explanation, NotOrdered, Ordered, Parameters, Tip
 from comity.client.watching import Following
+from comity.crypto.ordered import encode_key
 from comity.errors import Malformed, ProofInvalid, QueryError, Unavailable
 from comity.limits import (
-    BUNDLE_ROWS_MAX,
     CLIENT_LOOKED_UP_MAX,
     INVITATION_LEDGER_BYTES,
     READ_ROWS_MAX,
@@ -141,12 +141,11 @@ class NodeTransport:
     async def rows(
         self, schema: TableSchema, keys: Sequence[Sequence[ColumnValue]]
     ) -> list[FoundRow | None]:
-        """Return the row of each key, or None, in order. Cost: a request a key; a small table is proved whole."""
-        is_worth_it = len(keys) > CLIENT_LOOKED_UP_MAX and self.is_verifying
-        if is_worth_it and await self.rows_count(schema.name) <= BUNDLE_ROWS_MAX:
-            all_rows = await self._all_rows(schema.name)
-            return [all_rows.get(tuple(key)) for key in keys]
-        return [await self._row(schema, key) for key in keys]
+        """Return the row of each key, or None, in order. Cost: a request a key; of many keys, a proof of a range."""
+        if len(keys) <= CLIENT_LOOKED_UP_MAX:
+            return [await self._row(schema, key) for key in keys]
+        found = await self._rows_between(schema, sorted(set(map(tuple, keys)), key=encode_key))
+        return [found.get(tuple(key)) for key in keys]
 
     async def prove_row(self, schema: TableSchema, key: Sequence[ColumnValue]) -> Proof:
         """Return the checked proof of a row and who wrote it, or of its absence. Raises: ProofInvalid, QueryError."""
@@ -283,13 +282,29 @@ class NodeTransport:
         found = answers.json_of(reply, _Row)
         return _read(lambda: found.read(schema))
 
-    async def _all_rows(self, table: str) -> dict[tuple[ColumnValue, ...], FoundRow]:
-        data = answers.bytes_of(
-            await self._asking.get(f"/v1/proofs/tables/{quote(table, safe='')}")
-        )
-        verdict, _, rows = check_rows(data, self.genesis.hash, table, (), ())
+    async def _rows_between(
+        self, schema: TableSchema, keys: Sequence[tuple[Any, ...]]
+    ) -> dict[tuple[ColumnValue, ...], FoundRow]:
+        """Return the rows with some keys, which are in order, proved by ranges with as many rows as a bundle holds."""
+        if len(keys) <= CLIENT_LOOKED_UP_MAX:
+            rows = [(key, await self._row(schema, key)) for key in keys]
+            return {key: row for key, row in rows if row is not None}
+        low, high = keys[0], keys[-1]
+        columns = schema.key_columns
+        query = {"low": answers.key_text(low, columns), "high": answers.key_text(high, columns)}
+        try:
+            data = answers.bytes_of(
+                await self._asking.get(f"/v1/proofs/tables/{quote(schema.name, safe='')}", query)
+            )
+        except QueryError as error:
+            if error.code != "too-costly":
+                raise
+            middle = len(keys) // 2
+            first = await self._rows_between(schema, keys[:middle])
+            return first | await self._rows_between(schema, keys[middle:])
+        verdict, _, found = check_rows(data, self.genesis.hash, schema.name, low, high)
         self._see(verdict.height)
-        return rows
+        return found
 
     async def _block(self, height: int) -> BlockAnswer:
         if height not in self._blocks:

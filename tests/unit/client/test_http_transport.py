@@ -20,10 +20,12 @@ from comity.client.verify import verify
 from comity.errors import ConfigError, ProofInvalid, QueryError, Rejected, Unavailable
 from comity.limits import INVITATION_SECRET_BYTES
 from comity.model.account import KEY_TYPE_ED25519
+from comity.model.bundle import Bundle, RowsClaim
 from comity.model.genesis import Founder
 from comity.model.transaction import Call
 from comity.node.local import LocalLedger
 from comity.node.transport import LocalTransport
+from tests.unit.client.proxy import Passing, problem, proxy
 from tests.unit.client.served import PASSPHRASE, Served
 
 
@@ -94,6 +96,26 @@ def test_many_rows_travel_in_batches_and_are_compared_in_one_go(served: Served) 
             n if n < 250 else None for n in range(0, 300, 2)
         ]
         assert all(it is None or it.is_verified for it in found)
+
+
+def test_many_keys_of_a_wide_range_are_proved_in_parts(served: Served) -> None:
+    """Where a range has more rows than a bundle holds, it is halved; nothing is left out."""
+
+    def narrow(passing: Passing) -> None:
+        if "/v1/proofs/tables/" in passing.path and passing.status == 200:
+            claim = Bundle.decode(passing.body).claim
+            if isinstance(claim, RowsClaim) and len(claim.rows) > 40:
+                problem(passing, 400, "too-costly", limit="BUNDLE_ROWS_MAX")
+
+    with proxy(served.url, narrow) as narrowing, served.connect(where=narrowing.url) as ledger:
+        stock = ledger.table("stock")
+        stock.add_many({"name": f"r{n:03}", "count": n} for n in range(150))
+        keys = [[f"r{n:03}"] for n in range(160, -1, -1)]
+        found = ledger.transport.rows(stock.schema, keys)
+        assert [None if it is None else it.values[1] for it in found] == [
+            n if n < 150 else None for n in range(160, -1, -1)
+        ]
+        assert sum("/v1/proofs/tables/" in each for each in narrowing.seen) > 5
 
 
 def test_refusals_have_their_words_and_both_versions(served: Served) -> None:
