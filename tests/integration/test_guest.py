@@ -1,6 +1,7 @@
 """A guest with keys at home who works through somebody's node: the commands of the first minutes, and their errors."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -189,6 +190,52 @@ def test_a_taken_name_says_how_to_go_on(shared: _Shared) -> None:
     assert "name-taken" in said.err
     assert "--name OTHER --key ana" in said.err
     guest("join", link, "--name", "gil", "--key", "ana")
+
+
+def test_the_words_of_a_new_key_are_shown_on_a_terminal(shared: _Shared) -> None:
+    """Once, to who sits there; nothing of them is on standard output."""
+    hal, link = shared.guest(), shared.link()
+    inside, terminal = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "comity", "join", link, "--name", "hal"],
+        cwd=hal.folder, env=hal.environment, stdin=terminal, stderr=terminal, text=True,
+        stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    os.close(terminal)
+    seen = os.read(inside, 1 << 16).decode()
+    os.close(inside)
+    words = hal("key", "export", "hal", "--keys", ".config/comity/keys", "-q").out.strip()
+    assert len(words.split()) == 24
+    assert words in " ".join(seen.split())
+    assert words.split()[0] + " " + words.split()[1] not in done.stdout
+
+
+def test_a_wrong_clock_is_named(shared: _Shared) -> None:
+    """A guest whose clock is hours ahead is told by how much; the same link joins once it is set."""
+    ivo, link = shared.guest(), shared.link()
+    wrong = ivo.folder / "wrong"
+    wrong.mkdir()
+    (wrong / "sitecustomize.py").write_text(
+        "import time\n"
+        "seconds, nanoseconds = time.time, time.time_ns\n"
+        "time.time = lambda: seconds() + 200_000\n"
+        "time.time_ns = lambda: nanoseconds() + 200_000 * 10**9\n"
+    )
+    ivo.environment["PYTHONPATH"] = str(wrong)
+    said = ivo("join", link, "--name", "ivo", code=1)
+    assert "too-far-ahead" in said.err
+    assert "this clock is 200,0" in said.err or "this clock is 199,9" in said.err
+    assert "ahead of the node's: set it, then run the same again" in said.err
+    del ivo.environment["PYTHONPATH"]
+    ivo("join", link, "--name", "ivo")
+
+
+def test_a_word_without_a_ledger_makes_no_key(shared: _Shared) -> None:
+    """A word alone does not say where the ledger is: nothing is made, and what is missing is said."""
+    guest = shared.guest()
+    said = guest("join", shared.link().partition("#")[2], "--name", "jo", code=2)
+    assert "holds no ledger" in said.err
+    assert [path.name for path in guest.folder.iterdir()] == []
 
 
 def test_a_node_that_goes_away_is_told_as_unavailable(tmp_path: Path) -> None:

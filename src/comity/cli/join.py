@@ -69,6 +69,8 @@ def join(link: str | None, directory: Path | None, name: str | None, key: str | 
             made = found
         elif link is not None:
             made = Invitation.from_text(link)
+        if told is None:
+            session.transport()  # a key is made only where a ledger is
     except Malformed as error:
         raise ConfigError(f"invitation: {error}; copy it again, or ask for it again") from error
     info = _key(session, name)
