@@ -86,7 +86,7 @@ def followers(folder: Path, seconds: float) -> dict[str, Any]:
         silent, slow = Follower(node.port), Follower(node.port)
         reading = threading.Thread(target=slow.follow, args=(0.05,), daemon=True)
         reading.start()
-        writers = start_writers(node, folder, WRITERS, 1, seconds, rows=ROWS, pause_s=EVERY_S)
+        writers = start_writers(node, folder, WRITERS, 1, seconds, rows=ROWS, every_s=EVERY_S)
         written = told_by(writers)["final"] * ROWS
         time.sleep(2 * STALL_S)
         silent.wanted = slow.wanted = written

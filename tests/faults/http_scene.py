@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from comity.limits import STORE_CACHE_KIB
 from comity.model.genesis import Genesis
 from comity.node.folder import GENESIS_FILE
 from tests.faults.http_node import COMMAND, STALL_VARIABLE
 from tests.integration.node_process import ROOT, NodeProcess, create_things, make_ledger, send, sign
 
 STALL_S = 2.0  # that an answer may stay unread in these scenes
-GROWTH_KIB_MAX = 256 << 10  # of a node's memory, whatever is done to it
+GROWTH_KIB_MAX = STORE_CACHE_KIB + (256 << 10)  # of a node, whatever is done to it
 ROWS_APART = 1 << 40  # between the rows of two groups of writers
 
 
@@ -99,10 +100,10 @@ def a_node(
 
 def start_writers(
     node: NodeProcess, folder: Path, connections: int, batch: int, seconds: float, *,
-    rows: int = 1, first: int = 0, pause_s: float = 0,
+    rows: int = 1, first: int = 0, every_s: float = 0,
 ) -> "subprocess.Popen[str]":  # fmt: skip
     """Start writers."""
-    words = (node.port, folder / GENESIS_FILE, connections, batch, rows, seconds, first, pause_s)
+    words = (node.port, folder / GENESIS_FILE, connections, batch, rows, seconds, first, every_s)
     return subprocess.Popen(
         [sys.executable, "-m", "tests.faults.http_writers", *map(str, words)],
         cwd=ROOT, stdout=subprocess.PIPE, text=True,

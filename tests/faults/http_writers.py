@@ -1,8 +1,8 @@
-"""Writers that never pause, in a process of their own: how much they got through, and what they were told.
+"""Writers in a process of their own: how much they got through, and what they were told.
 
-``python -m tests.faults.http_writers PORT GENESIS CONNECTIONS BATCH ROWS SECONDS FIRST PAUSE`` keeps a request open on
-each connection: BATCH transactions that add ROWS rows each to ``things``, one each PAUSE seconds at most. What is told
-to wait is sent again at once, which no friendly client does. Prints JSON.
+``python -m tests.faults.http_writers PORT GENESIS CONNECTIONS BATCH ROWS SECONDS FIRST EVERY`` sends on each connection
+one request after another, one each EVERY seconds at most: BATCH transactions that add ROWS rows each to ``things``.
+What is told to wait is sent again. Prints JSON.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ HEAD = (
 class Writers:
     """What all writers share: rows that nobody added yet, and what was answered."""
 
-    def __init__(self, genesis: Genesis, batch: int, rows: int, first: int, pause_s: float) -> None:
+    def __init__(self, genesis: Genesis, batch: int, rows: int, first: int, every_s: float) -> None:
         self.statuses: Counter[int] = Counter()
         self.codes: Counter[str] = Counter()
         self.final = 0
@@ -36,7 +36,7 @@ class Writers:
         self._batch = batch
         self._rows = rows
         self._next = first
-        self._pause_s = pause_s
+        self._every_s = every_s
 
     async def write(self, port: int, until: float) -> None:
         """Send one request after another on one connection."""
@@ -53,10 +53,10 @@ class Writers:
             self.slowest_s = max(self.slowest_s, time.monotonic() - started)
             if status == 503:
                 self.codes[json.loads(answer)["code"]] += 1
-                continue
-            self._note(cbor.decode(answer, size_max=len(answer)))
-            body = self._body()
-            await asyncio.sleep(max(0.0, started + self._pause_s - time.monotonic()))
+            else:
+                self._note(cbor.decode(answer, size_max=len(answer)))
+                body = self._body()
+            await asyncio.sleep(max(0.0, started + self._every_s - time.monotonic()))
         writer.close()
 
     def _note(self, answer: Any) -> None:
@@ -79,9 +79,9 @@ class Writers:
 
 async def main() -> None:
     """Write as the command line says."""
-    port, genesis, connections, batch, rows, seconds, first, pause = sys.argv[1:]
+    port, genesis, connections, batch, rows, seconds, first, every = sys.argv[1:]
     known = Genesis.decode(Path(genesis).read_bytes())
-    writers = Writers(known, int(batch), int(rows), int(first), float(pause))
+    writers = Writers(known, int(batch), int(rows), int(first), float(every))
     until = time.monotonic() + float(seconds)
     async with asyncio.TaskGroup() as group:
         for _ in range(int(connections)):

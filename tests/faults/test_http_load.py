@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_three_times_what_it_takes_in(tmp_path: Path) -> None:
-    """Beyond its bound the answer is "busy", also to those who do not wait; blocks hold at least half as much."""
+    """Beyond its bound the answer is "busy", and at least half as much as before becomes final."""
     figures = overload(tmp_path / "shared", 4)
     assert figures["busy"] > 0
 
