@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import case_blocks, case_import, case_joining, case_profile, case_proof, case_state
+from benchmarks import (
+    case_blocks,
+    case_import,
+    case_joining,
+    case_node,
+    case_profile,
+    case_proof,
+    case_state,
+)
 from benchmarks.bench import Bench, full, quick
 from benchmarks.circumstances import circumstances
 from benchmarks.report import append_lines, table, write_page
@@ -32,6 +40,10 @@ CASES: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "disk": case_state.disk,
     "bounded": case_state.bounded,
     "profiling": case_profile.profiling,
+    "latency": case_node.latency,
+    "throughput": case_node.throughput,
+    "reading_beside": case_node.reading_beside,
+    "shared_editing": case_node.shared_editing,
     "joining": case_joining.joining,
     "curve": case_blocks.curve,
 }

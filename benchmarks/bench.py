@@ -7,6 +7,29 @@ from benchmarks.ledger import Files
 
 
 @dataclass(frozen=True, kw_only=True)
+class NodeSizes:
+    """How many transactions a node is sent.
+
+    Args:
+        latency: by one client, one after another.
+        alone: one a request; together: 32 a request; of one row each.
+        batches: (rows of a transaction, transactions).
+        editing_s: seconds that clients edit one table.
+    """
+
+    latency: int = 500
+    alone: int = 9_600
+    together: int = 38_400
+    batches: tuple[tuple[int, int], ...] = ((100, 300), (500, 96))
+    editing_s: float = 60
+
+    @property
+    def rows_count(self) -> int:
+        """Return how many rows are changed, each once."""
+        return self.alone + self.together + sum(rows * count for rows, count in self.batches)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bench:
     """What the cases share.
 
@@ -17,6 +40,7 @@ class Bench:
         curve_rows: sizes of tables, rising.
         replay_rows: rows of the ledger that is replayed, each loaded by a signed transaction.
         limited_rows: rows with limited history; limited_changes: how often they change, all together.
+        node: what a node is sent over HTTP.
     """
 
     root: Path
@@ -28,6 +52,7 @@ class Bench:
     replay_rows: int = 100_000
     limited_rows: int = 10_000
     limited_changes: int = 1_000_000
+    node: NodeSizes = NodeSizes()
     is_quick: bool = False
 
 
@@ -42,6 +67,9 @@ def quick(root: Path, folder: Path) -> Bench:
         replay_rows=10_000,
         limited_rows=500,
         limited_changes=40_000,
+        node=NodeSizes(
+            latency=100, alone=960, together=3_840, batches=((100, 48), (500, 24)), editing_s=5
+        ),
         is_quick=True,
     )
 
