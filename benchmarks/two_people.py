@@ -146,9 +146,9 @@ def install(root: Path, folder: Path, steps: Steps) -> Path:
     start = time.perf_counter()
     venv.create(environment, with_pip=True)
     steps.add("both: new environment", time.perf_counter() - start)
-    own = [environment / "bin" / "python", *pip[1:]]
+    own: list[str | Path] = [environment / "bin" / "python", *pip[1:]]
     (comity,) = wheels.glob("comity-*.whl")
-    offline = ["install", "--no-index", "--find-links", wheels]
+    offline: list[str | Path] = ["install", "--no-index", "--find-links", wheels]
     steps.run("both: install", [*own, *offline, comity])
     return environment / "bin" / "comity"
 

@@ -250,7 +250,8 @@ def test_a_node_that_goes_away_is_told_as_unavailable(tmp_path: Path) -> None:
     said = bo("member", "ls", "--node", "one", code=4)
     assert "is the node running" in said.err
     other: dict[str, Any] = {"COMITY_NODE": str(tmp_path / "two")}
-    _Person(tmp_path / "eve", **other)("init", tmp_path / "two", "--as", "eve")
+    eve = _Person(tmp_path / "eve", **other)
+    eve("init", tmp_path / "two", "--as", "eve")
     command = [sys.executable, "-m", "comity", "start", str(tmp_path / "two")]
     with subprocess.Popen(
         [*command, "--port", str(node.port), "--json"], stdout=subprocess.PIPE, text=True
@@ -259,5 +260,8 @@ def test_a_node_that_goes_away_is_told_as_unavailable(tmp_path: Path) -> None:
         assert second.stdout.readline()
         try:
             assert "another ledger" in bo("member", "ls", "--node", "one", code=3).err
+            link = eve("invite").out.strip()
+            assert "next  comity table ls --node two" in bo("join", link, "--name", "bo").err
+            assert "eve" in bo("member", "ls", "--node", "two").out
         finally:
             second.kill()

@@ -8,7 +8,7 @@ import getpass
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,15 +19,16 @@ from comity.cli.session import Session, current
 from comity.client import invitation as invitations
 from comity.client import keystore
 from comity.client.files.headers import to_name
+from comity.client.http_transport import HttpTransport
 from comity.client.invitation import Invitation
+from comity.client.joining import LinkAnswer, ask_link
 from comity.client.keystore import KeyInfo
+from comity.client.known import KnownLedger, KnownLedgers
 from comity.client.refused import Refused
+from comity.client.secret import Secret, sealed
+from comity.client.transport import Transport
 from comity.errors import ConfigError, Malformed, ProofInvalid, Rejected, Unavailable
 from comity.limits import KEY_NAME_CHARS_MAX
-
-if TYPE_CHECKING:
-    from comity.client.joining import LinkAnswer
-    from comity.client.transport import Transport
 
 _OFF_S = 60  # a clock that is off by more is told
 _CLOCK = ("expired", "too-far-ahead")  # codes of transactions that a wrong clock made
@@ -78,12 +79,8 @@ def join(link: str | None, directory: Path | None, name: str | None, key: str | 
         _join(session, made, info, name or info.name)
 
 
-def _visit(session: Session, url: str, made: Invitation, link: str) -> "LinkAnswer":
+def _visit(session: Session, url: str, made: Invitation, link: str) -> LinkAnswer:
     """Ask the node of a link what it leads to, and make its ledger the one of this command."""
-    from comity.client.http_transport import HttpTransport  # noqa: PLC0415 - costs time
-    from comity.client.joining import ask_link  # noqa: PLC0415
-    from comity.client.known import KnownLedgers  # noqa: PLC0415
-
     with _telling_whom_to_ask():
         told = ask_link(url, invitations.ticket_of(link))
         if told.state == "other-ledger":
@@ -96,12 +93,14 @@ def _visit(session: Session, url: str, made: Invitation, link: str) -> "LinkAnsw
                 f"{url} serves {genesis.chain_id}, and the invitation is to another ledger:"
                 " nothing was sent; ask whoever gave you the link"
             )
-        session.node_option = url
+        known = KnownLedgers()
+        name = _name_of(known, url, genesis.hash)
+        session.node_option = url if name is None or Path(name).exists() else name
         _check_newcomer(session, transport)
     told.check()
-    known = KnownLedgers()
-    if known.of_url(url) is None:
-        known.keep(genesis.ledger, url, genesis.hash)
+    if name is None:
+        name = known.keep(genesis.ledger, url, genesis.hash)
+        session.node_option = url if Path(name).exists() else name
     by = told.inviter or "somebody"
     session.out.words(
         f"{by} invites you to {genesis.chain_id}{f' as {told.role}' if told.role else ''}"
@@ -109,7 +108,7 @@ def _visit(session: Session, url: str, made: Invitation, link: str) -> "LinkAnsw
     return told
 
 
-def _check_newcomer(session: Session, transport: "Transport") -> None:
+def _check_newcomer(session: Session, transport: Transport) -> None:
     """Refuse a key that acts for a member already. Raises: ConfigError."""
     if not _has_key(session):
         return
@@ -119,7 +118,7 @@ def _check_newcomer(session: Session, transport: "Transport") -> None:
         return
     raise ConfigError(
         f"key {info.name} belongs to member {transport.name_of(member_of)} already; go on with"
-        f" comity table ls --node {_where(session)}, or join with another key: --key NAME makes one"
+        f" comity table ls --node {session.where}, or join with another key: --key NAME makes one"
     )
 
 
@@ -129,13 +128,10 @@ def _has_key(session: Session) -> bool:
     return bool(names) if session.as_option is None else session.as_option in names
 
 
-def _where(session: Session) -> str:
-    """Return how this user names the ledger, to be given as ``--node``."""
-    from comity.client.known import KnownLedgers  # noqa: PLC0415
-
-    given = session.where
-    names = [name for name, one in KnownLedgers().read().items() if one.url == given.rstrip("/")]
-    return given if not names or Path(names[0]).exists() else names[0]
+def _name_of(known: KnownLedgers, url: str, genesis_hash: bytes) -> str | None:
+    """Return the name under which a ledger at an address is remembered; another one may have been there before."""
+    wanted = KnownLedger(url=url, genesis=genesis_hash.hex())
+    return next((name for name, one in known.read().items() if one == wanted), None)
 
 
 def _key(session: Session, name: str | None) -> KeyInfo:
@@ -151,9 +147,7 @@ def _key(session: Session, name: str | None) -> KeyInfo:
     session.as_option = title
     session.out.words(f"made key {title} in {session.keys}, account {info.account_text}")
     if session.is_terminal:  # a log must not get them
-        words = keystore.export_words(session.keys, title, passphrase)
-        session.out.words("its 24 words, shown this once; write them on paper:")
-        session.out.words(f"\n  {words.reveal_text()}\n")
+        _show_words(session, title, passphrase)
     else:
         session.out.words(
             f"note  keep its 24 words apart from this machine: comity key export {title} --keys {session.keys}"
@@ -161,11 +155,17 @@ def _key(session: Session, name: str | None) -> KeyInfo:
     return info
 
 
+@sealed
+def _show_words(session: Session, title: str, passphrase: Secret) -> None:
+    words = keystore.export_words(session.keys, title, passphrase)
+    session.out.words("its 24 words, shown this once; write them on paper:")
+    session.out.words(f"\n  {words.reveal_text()}\n")
+
+
 def _join(session: Session, made: Invitation | None, info: KeyInfo, name: str) -> None:
     with session.ledger() as ledger:
         transport = ledger.transport
         genesis = transport.genesis
-        where = _where(session)
         _check_newcomer(session, transport)
         arguments: dict[str, Any] = {"name": name}
         if made is not None:
@@ -177,10 +177,10 @@ def _join(session: Session, made: Invitation | None, info: KeyInfo, name: str) -
             done = ledger.join("members.join", **arguments)
         session.settled(
             f"+ {name} joined {genesis.chain_id}", done,
-            name=name, account=info.account_text, ledger=genesis.chain_id, node=where,
+            name=name, account=info.account_text, ledger=genesis.chain_id, node=session.where,
             key=info.name, keys=str(session.keys),
         )  # fmt: skip
-        session.out.words(f"next  comity table ls --node {where}")
+        session.out.words(f"next  comity table ls --node {session.where}")
 
 
 @contextmanager
@@ -207,7 +207,7 @@ def _telling_name(info: KeyInfo) -> Iterator[None]:
 
 
 @contextmanager
-def _telling_clock(told: "LinkAnswer | None") -> Iterator[None]:
+def _telling_clock(told: LinkAnswer | None) -> Iterator[None]:
     """Say of a transaction that was refused for its time by how much this clock is wrong."""
     try:
         yield

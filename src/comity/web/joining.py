@@ -19,7 +19,8 @@ from comity.limits import INVITATION_TABLES_MAX
 from comity.node.invitations import Invited, State, invited
 from comity.node.running import Node
 from comity.query import reads
-from comity.web import joining_page, pages
+from comity.web import pages
+from comity.web.joining_page import POLICY, Joining, page
 from comity.web.reading import media_of
 from comity.web.routes import JSON, Media, Operation, answer, node_of, path, values_of
 from comity.web.times import text_of
@@ -47,31 +48,6 @@ _NEXT: dict[State, str] = {
 }
 
 
-class Joining(msgspec.Struct, kw_only=True):
-    """What a link to join leads to.
-
-    Args:
-        genesis: hash of the ledger's genesis, in hex; the word in the link holds its start.
-        sentence: what is true; next: what to do.
-        link: the link without its end.
-        rights: what a guest will be able to do, as sentences.
-        commands: that join; LINK stands for the whole link.
-    """
-
-    ledger: str
-    genesis: str
-    state: State
-    sentence: str
-    next: str
-    link: str
-    inviter: str | None = None
-    role: str | None = None
-    uses_left: int | None = None
-    expires: str | None = None
-    rights: list[str] = []
-    commands: list[str] = []
-
-
 async def read_joining(request: Request) -> Response:
     """Answer what a link is, as a page or as a record."""
     media_type = media_of(request, (pages.HTML.partition(";")[0], JSON))
@@ -87,8 +63,8 @@ async def read_joining(request: Request) -> Response:
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Vary": "Accept"}
     if media_type == JSON:
         return answer(joining, status, headers)
-    headers["Content-Security-Policy"] = joining_page.POLICY
-    return Response(joining_page.page(joining), status, headers, media_type=pages.HTML)
+    headers["Content-Security-Policy"] = POLICY
+    return Response(page(joining), status, headers, media_type=pages.HTML)
 
 
 def _joining(node: Node, found: Invited, link: str) -> Joining:

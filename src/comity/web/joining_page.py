@@ -1,4 +1,4 @@
-"""The page of a link to join, for people.
+"""What a link to join says: the record, and the page for people.
 
 Invariant: it works without scripts. The one script puts the whole address into the command, and only an address whose
 characters mean nothing to a shell.
@@ -8,12 +8,11 @@ import base64
 from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
-from typing import TYPE_CHECKING
 
+import msgspec
+
+from comity.node.invitations import State
 from comity.web import pages
-
-if TYPE_CHECKING:
-    from comity.web.joining import Joining
 
 _WORD = "cmi1[02-9ac-hj-np-z]{20,90}"  # as bech32m writes it
 _SCRIPT = (
@@ -25,13 +24,38 @@ POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{_D
 _LINK = "<span class=link>THE WHOLE ADDRESS OF THIS PAGE</span>"
 
 
-def page(joining: "Joining") -> str:
+class Joining(msgspec.Struct, kw_only=True):
+    """What a link to join leads to.
+
+    Args:
+        genesis: hash of the ledger's genesis, in hex; the word in the link holds its start.
+        sentence: what is true; next: what to do.
+        link: the link without its end.
+        rights: what a guest will be able to do, as sentences.
+        commands: that join; LINK stands for the whole link.
+    """
+
+    ledger: str
+    genesis: str
+    state: State
+    sentence: str
+    next: str
+    link: str
+    inviter: str | None = None
+    role: str | None = None
+    uses_left: int | None = None
+    expires: str | None = None
+    rights: list[str] = []
+    commands: list[str] = []
+
+
+def page(joining: Joining) -> str:
     """Return the page."""
     title = "Join " + joining.ledger.rpartition("-")[0]
     return pages.page(title, "".join(_body(title, joining)) + f"<script>{_SCRIPT}</script>")
 
 
-def _body(title: str, joining: "Joining") -> Iterator[str]:
+def _body(title: str, joining: Joining) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1><p>{escape(joining.sentence)}"
     if joining.role is not None and joining.state == "open":
         yield f" You would be <b>{escape(joining.role)}</b>."
@@ -44,7 +68,7 @@ def _body(title: str, joining: "Joining") -> Iterator[str]:
     )
 
 
-def _invitation(joining: "Joining") -> Iterator[str]:
+def _invitation(joining: Joining) -> Iterator[str]:
     yield (
         "<p>A ledger is a set of tables that people share without having to trust one another. Rules say who may"
         " change what, everybody keeps the history, and whoever reads can check it.</p>"
