@@ -57,6 +57,8 @@ def test_commands_work_through_an_address(tmp_path: Path) -> None:
         etag = shown["etag"]
         at.run("row", "set", "goods", "saw", "price=13.00", "--if-match", etag)
         at.run("row", "set", "goods", "saw", "price=14.00", "--if-match", etag, expected=5)
+        at.run("row", "set", "goods", "saw", "price=99.00", "--dry-run")
+        at.run("row", "rm", "goods", "saw", "--dry-run", expected=1)
         at.run("row", "add", "goods", "name=vice", "count=1", "price=40.00")
         at.run("row", "rm", "goods", "vice", expected=1)
         answer = at.json("sql", "SELECT name, price FROM goods ORDER BY name")

@@ -108,10 +108,13 @@ class NodeTransport:
         await self._submitting.submit_soon(transaction)
 
     async def rehearse(self, transaction: bytes) -> Ordered | NotOrdered:
-        """Refuse: a node has no route for it yet. Raises: Unavailable."""
-        raise Unavailable(
-            "a node does not rehearse: --dry-run is for a ledger's folder", "no-route"
-        )
+        """Return what would become of a signed transaction now; nothing is written, and nothing proves it."""
+        headers = {"Content-Type": answers.CBOR, "Accept": answers.CBOR}
+        ask = Ask(method="POST", path="/v1/rehearsals", headers=headers, body=transaction)
+        reply = await self._asking.send(ask)
+        if reply.status != 200:
+            raise answers.error_of(reply)
+        return answers.outcomes_of(reply)[0]
 
     async def outcome(self, identifier: bytes) -> Ordered | None:
         """Return what became of a transaction id, or None when no block holds it."""
@@ -239,7 +242,8 @@ class NodeTransport:
         """Return the changes of a table behind a height, or from now on; it goes on over lost connections."""
 
         async def start() -> str:
-            return "" if since is None else str((await self._block(since)).log_size - 1)
+            height = (await self.tip()).height if since is None else since
+            return str((await self._block(height)).log_size - 1)
 
         return Following(self._asking.link, schema, start, self._asking.delay_s)
 

@@ -66,7 +66,7 @@ class Following:
     """The changes of a table, one after another, for ever.
 
     Args:
-        start: gives the id of the event to begin behind, "" for what is still to come.
+        start: gives the id of the event to begin behind, when the first change is asked for.
         delay_s: gives how long to wait before the n-th try to connect.
     """
 

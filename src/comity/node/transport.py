@@ -4,7 +4,6 @@ Invariant: reading takes no lock and loads no application; the writer, with its 
 first ``submit`` and kept until ``close``.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +13,7 @@ import apsw
 
 from comity.client.transport import Explanation, NotOrdered, Ordered, Parameters, Tip
 from comity.engine import port
-from comity.errors import ConfigError, QueryError, Rejected
+from comity.errors import ConfigError, QueryError
 from comity.model.column import ColumnValue
 from comity.model.genesis import Genesis
 from comity.model.names import split_action
@@ -123,25 +122,12 @@ class LocalTransport:
 
     def rehearse(self, transaction: bytes) -> Ordered | NotOrdered:
         """Return what would become of a signed transaction now; nothing is written."""
-        machine, now_ns = self.open_writer().machine, time.time_ns()
-        try:
-            checked = machine.check(transaction, now_ns)
-        except Rejected as error:
-            return NotOrdered(code=error.code, message=str(error))
-        prepared = machine.prepare([checked], now_ns, self.folder.read_key().key_id)
-        if prepared.candidate is None or not prepared.candidate.outcomes:
-            left = prepared.left_out[0] if prepared.left_out else None
-            code, message = ("not-due", "the next block is not due yet") if left is None else (
-                left.code, left.message
-            )  # fmt: skip
-            return NotOrdered(code=code, message=message, waits=left is None or left.waits)
-        outcome = prepared.candidate.outcomes[0]
-        return Ordered(
-            identifier=checked.identifier,
-            height=prepared.candidate.height,
-            position=outcome.position,
-            receipt=outcome.receipt,
+        run = import_module("comity.node.rehearsing").rehearse
+        key_id = self.folder.read_key().key_id
+        found: Ordered | NotOrdered = run(
+            self.connection, self.genesis, self.apps, transaction, key_id
         )
+        return found
 
     def outcome(self, identifier: bytes) -> Ordered | None:
         """Return what became of a transaction id, or None when no block holds it."""

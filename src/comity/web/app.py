@@ -25,6 +25,7 @@ from comity.web import (
     openapi,
     pages,
     proofs,
+    rehearsals,
     rows,
     sql,
     tables,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 OPERATIONS: tuple[Operation, ...] = (
     *ledger.OPERATIONS,
     *transactions.OPERATIONS,
+    *rehearsals.OPERATIONS,
     *members.OPERATIONS,
     *joining.OPERATIONS,
     *tables.OPERATIONS,

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from comity.client.known import VARIABLE
 from comity.client.ledger import Ledger
 from comity.client.refused import Refused, RowChanged
 from comity.client.secret import Secret
+from comity.client.signing import sign_calls
 from comity.client.transport import NotOrdered
 from comity.client.verdict import ProvedRows
 from comity.client.verify import verify
@@ -252,6 +254,33 @@ def test_a_link_leads_to_its_ledger_alone(served: Served) -> None:
     other = Invitation.of(bytes(INVITATION_SECRET_BYTES), bytes(32))
     with pytest.raises(ProofInvalid, match="another ledger"):
         comity.Ledger.connect(other.to_link(served.url, served.genesis))
+
+
+def test_a_rehearsal_says_what_would_be(served: Served) -> None:
+    """Through a node and beside it, rules are asked, and nothing is written."""
+    key = keystore.unlock(served.folder / "keys", "ana", Secret(PASSPHRASE.encode()))
+    for transport in (HttpTransport.open(served.url), LocalTransport(served.folder)):
+        with Ledger(transport, key, is_rehearsal=True) as ledger:
+            height = ledger.tip().height
+            assert ledger.table("stock").add(name="rehearsed").height == height + 1
+            with pytest.raises(Refused, match="table-not-found") as caught:
+                ledger.call("tables.drop", table="nosuch")
+            assert (caught.value.identifier, caught.value.height) == (b"", 0)
+            assert ledger.tip().height == height
+            assert ledger.table("stock").get("rehearsed") is None
+            stranger = keystore.create(
+                served.folder / "keys", f"s{id(ledger)}", Secret(b"open sesame")
+            )
+            foreign = sign_calls(
+                keystore.unlock(served.folder / "keys", stranger.name, Secret(b"open sesame")),
+                [Call("tables.drop", {"table": "stock"})],
+                genesis_hash=served.genesis.hash,
+                expires_ns=time.time_ns() + 10**11,
+                salt=bytes(16),
+            )
+            found = transport.rehearse(foreign.encode())
+            assert isinstance(found, NotOrdered)
+            assert found.code == "unknown-account"
 
 
 def test_who_wrote_an_entry_is_found(served: Served) -> None:
