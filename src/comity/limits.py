@@ -214,6 +214,10 @@ REQUEST_TRANSACTIONS_MAX = 256  # signed transactions in one request
 REQUEST_DRAINED_BYTES_MAX = (
     32 << 20
 )  # of a body that is too large, read so that its sender hears the answer
+REQUEST_BODIES_BYTES_MAX = 128 << 20  # of all bodies that are being received; beyond: busy
+REQUEST_SMALL_BYTES = (
+    64 << 10
+)  # of each body, that do not count there: small requests are never busy by it
 REQUEST_HEADERS_BYTES_MAX = 32 << 10  # request line and headers
 REQUEST_TIME_MS = 30_000  # from a request's first byte to its last
 KEEP_ALIVE_S = 75  # that a connection stays open between two requests
@@ -291,7 +295,9 @@ CLIENT_REQUEST_BYTES = 4 << 20  # transactions of one request together, beside o
 CLIENT_RETRY_MS = 50  # before the second try; each further one waits twice as long
 CLIENT_RETRY_MS_MAX = 1_000
 CLIENT_TIP_AGE_S = 60  # that the last block's time is taken for granted when signing
-CLIENT_SILENCE_S = 3 * EVENT_COMMENT_S  # of a stream of events; then the connection is taken for lost
+CLIENT_SILENCE_S = (
+    3 * EVENT_COMMENT_S
+)  # of a stream of events; then the connection is taken for lost
 CLIENT_LOOKED_UP_MAX = 20  # keys that are proved one by one; more are proved by ranges
 KNOWN_LEDGERS_BYTES_MAX = 1 << 20  # of the file that remembers genesis hashes
 
