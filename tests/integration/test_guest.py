@@ -183,6 +183,16 @@ def test_an_invitation_of_no_more_use_is_told_before_a_key_is_made(shared: _Shar
     assert not (fay.folder / ".config/comity/keys").exists()
 
 
+def test_a_rehearsal_tells_and_makes_nothing(shared: _Shared) -> None:
+    """With --dry-run a guest reads what the link leads to; no key, no name and no use of it is left behind."""
+    kim, link = shared.guest(), shared.link("--role", "buyer")
+    said = kim("join", link, "--name", "kim", "--dry-run").err
+    assert "You would join as buyer" in said
+    assert "stock: A row's owner, who added it, may change it." in said
+    assert list(kim.folder.iterdir()) == []
+    kim("join", link, "--name", "kim")
+
+
 def test_a_taken_name_says_how_to_go_on(shared: _Shared) -> None:
     """The key that was made is kept, and the same link joins under another name."""
     link, guest = shared.link(), shared.guest()

@@ -64,7 +64,7 @@ def join(link: str | None, directory: Path | None, name: str | None, key: str | 
         if link is not None and invitations.is_link(link):
             url, found = invitations.from_link(link)
             if session.is_dry_run:
-                session.out.words(f"would join at {url}; --dry-run asks the rules of a folder only")
+                _rehearse(session, url, link)
                 return
             told = _visit(session, url, found, link)
             made = found
@@ -77,6 +77,18 @@ def join(link: str | None, directory: Path | None, name: str | None, key: str | 
     info = _key(session, name)
     with _telling_clock(told):
         _join(session, made, info, name or info.name)
+
+
+def _rehearse(session: Session, url: str, link: str) -> None:
+    """Say what the node says of a link, and make, send and remember nothing."""
+    with _telling_whom_to_ask():
+        told = ask_link(url, invitations.ticket_of(link))
+    told.check()
+    role = f" as {told.role}" if told.role else ""
+    session.out.words(f"{told.sentence} You would join{role}:")
+    for sentence in told.rights:
+        session.out.words(f"  {sentence}")
+    session.out.words("nothing was made or sent (--dry-run)")
 
 
 def _visit(session: Session, url: str, made: Invitation, link: str) -> LinkAnswer:
