@@ -30,9 +30,9 @@ def forge(directory: Path, unwanted: bytes) -> None:
     )
     engine.start()
     for height in range(1, honest.height + 1):
-        entries = honest.connection.execute(
+        entries: list[tuple[bytes | None, bytes]] = honest.connection.execute(
             "SELECT id, bytes FROM comity_transaction WHERE height = ? ORDER BY position", (height,)
-        ).fetchall()
+        ).fetchall()  # type: ignore[assignment]  # its columns are BLOBs
         time_ns = Link.decode(entries[0][1]).time_ns
         wanted = [data for identifier, data in entries[1:] if identifier != unwanted]
         answers = engine.submit(wanted) if wanted else []

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from data import ORGANISATIONS, deal_airports, deal_file
 from stage import Stage
@@ -286,7 +287,7 @@ Go on with"""
                 return column, values[0], values[1]
         raise SystemExit("the demo needs a column, besides the key, with three different values")
 
-    def _json(self, query: str) -> dict[str, list[list[object]]]:
+    def _json(self, query: str) -> dict[str, Any]:
         import subprocess  # noqa: PLC0415 - only for a file of the user's own
 
         done = subprocess.run(
