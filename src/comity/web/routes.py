@@ -35,6 +35,7 @@ Invariant: nothing is served that is not declared.
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from starlette.requests import Request
@@ -129,6 +130,7 @@ def values_of(request: Request) -> dict[str, Any]:
 
 def read_values(request: Request, operation: Operation) -> dict[str, Any]:
     """Return what a request gives for the parameters of an operation. Raises: Problem, also for unknown names."""
+    _check_text(request)
     of_query = {each.name: each for each in operation.parameters if each.place == "query"}
     texts: dict[str, str] = {}
     for name, text in request.query_params.multi_items():
@@ -154,6 +156,16 @@ def read_values(request: Request, operation: Operation) -> dict[str, Any]:
         elif each.is_required:
             raise Problem("bad-parameter", f"{each.name} is missing: {each.description}")
     return values
+
+
+def _check_text(request: Request) -> None:
+    """Refuse an address that is no text: what stands for its bytes would be taken for another name or key."""
+    for part in (request.scope["raw_path"], request.scope["query_string"]):
+        if b"%" in part:
+            try:
+                unquote_to_bytes(part).decode()
+            except UnicodeDecodeError:
+                raise Problem("bad-parameter", "the address is not UTF-8") from None
 
 
 def value_of(parameter: Parameter, text: str) -> Any:
