@@ -20,7 +20,7 @@ class NodeSizes:
     latency: int = 500
     alone: int = 9_600
     together: int = 38_400
-    batches: tuple[tuple[int, int], ...] = ((100, 300), (500, 96))
+    batches: tuple[tuple[int, int], ...] = ((100, 960), (500, 192))
     editing_s: float = 60
 
     @property
@@ -68,7 +68,7 @@ def quick(root: Path, folder: Path) -> Bench:
         limited_rows=500,
         limited_changes=40_000,
         node=NodeSizes(
-            latency=100, alone=960, together=3_840, batches=((100, 48), (500, 24)), editing_s=5
+            latency=100, alone=960, together=3_840, batches=((100, 96), (500, 48)), editing_s=5
         ),
         is_quick=True,
     )

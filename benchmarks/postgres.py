@@ -6,11 +6,11 @@ change and audit row with one prepared statement, which is one round trip. Postg
 """
 
 import getpass
+import itertools
 import json
 import multiprocessing
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -57,27 +57,19 @@ def binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
-def changes(rows_count: int, rows: int = 1) -> list[Signed]:
-    """Return signed changes, ``rows`` rows each, that together change every row once."""
-    made = []
-    for start in range(0, rows_count, rows):
-        names = [name_of(number) for number in range(start, min(start + rows, rows_count))]
-        message = json.dumps([[1] * len(names), names, os.urandom(16).hex()]).encode()
-        made.append(Signed(message, ANA.sign(message)))
-    return made
-
-
 class Postgres:
-    """A running cluster with a loaded table, and its client processes."""
+    """A running cluster with a loaded table, and its client processes.
 
-    def __init__(self, address: str, pool: ProcessPoolExecutor) -> None:
+    Attributes:
+        version: of PostgreSQL.
+    """
+
+    def __init__(self, address: str, pool: ProcessPoolExecutor, rows_count: int) -> None:
         self._address = address
         self._pool = pool
-
-    def load(self, rows_count: int) -> None:
-        """Make the tables anew."""
-        with psycopg.connect(self._address, autocommit=True) as connection:
-            connection.execute("DROP TABLE IF EXISTS stock, audit")
+        self._left = map(name_of, range(rows_count))
+        with psycopg.connect(address, autocommit=True) as connection:
+            self.version = str(connection.info.server_version // 10_000)
             connection.execute(
                 "CREATE TABLE stock(name text PRIMARY KEY, note text, count bigint NOT NULL)"
             )
@@ -86,10 +78,18 @@ class Postgres:
                 " message bytea NOT NULL, signature bytea NOT NULL)"
             )
             with connection.cursor() as cursor, cursor.copy("COPY stock FROM STDIN") as copy:
-                for number in range(rows_count):
-                    copy.write_row((name_of(number), NOTE, 0))
+                for name in sorted(map(name_of, range(rows_count))):
+                    copy.write_row((name, NOTE, 0))
             connection.execute("VACUUM ANALYZE stock")
-            connection.execute("CHECKPOINT")
+
+    def changes(self, count: int, rows: int = 1) -> list[Signed]:
+        """Return signed changes of ``rows`` rows each, which none changed before."""
+        made = []
+        for _ in range(count):
+            names = list(itertools.islice(self._left, rows))
+            message = json.dumps([[1] * rows, names, os.urandom(16).hex()]).encode()
+            made.append(Signed(message, ANA.sign(message)))
+        return made
 
     def run(self, signed: Sequence[Signed]) -> float:
         """Have the processes commit these changes, each with a commit of its own; return seconds."""
@@ -97,23 +97,13 @@ class Postgres:
         spans = list(self._pool.map(_work, [self._address] * WORKERS, parts))
         return max(end for _, end in spans) - min(start for start, _ in spans)
 
-    @property
-    def version(self) -> str:
-        """Return the version."""
-        with psycopg.connect(self._address) as connection:
-            return str(connection.info.server_version // 10_000)
-
 
 @contextmanager
-def cluster(programs: Path) -> Iterator[Postgres]:
-    """Run a new cluster, alone on a socket file, until the end."""
+def cluster(programs: Path, rows_count: int) -> Iterator[Postgres]:
+    """Run a new cluster with a loaded table, on a socket file alone, until the end."""
     is_root = os.geteuid() == 0
     user = pwd.getpwnam(_NOBODY if is_root else getpass.getuser())
-    setpriv = [
-        str(shutil.which("setpriv")),
-        "--pdeathsig",
-        "INT",
-    ]  # it ends with us, whatever happens
+    setpriv = ["setpriv", "--pdeathsig", "INT"]  # it ends with us, whatever happens
     if is_root:
         setpriv += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     spawn = multiprocessing.get_context("spawn")
@@ -123,13 +113,8 @@ def cluster(programs: Path) -> Iterator[Postgres]:
         initdb = [str(programs / "initdb"), "-D", f"{place}/data", "-U", "bench", "-A", "trust"]
         initdb += ["-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run([*setpriv, *initdb], cwd=place, check=True, stdout=subprocess.DEVNULL)
-        settings = (
-            "listen_addresses=",
-            f"unix_socket_directories={place}",
-            "synchronous_commit=on",
-        )
-        command = [*setpriv, str(programs / "postgres"), "-D", f"{place}/data"]
-        command += [word for setting in settings for word in ("-c", setting)]
+        command = [*setpriv, str(programs / "postgres"), "-D", f"{place}/data", "-k", place]
+        command += ["-c", "listen_addresses=", "-c", "synchronous_commit=on"]
         with Path(place, "log").open("wb") as log:
             server = subprocess.Popen(command, cwd=place, stderr=log, stdout=log)
         try:
@@ -137,7 +122,7 @@ def cluster(programs: Path) -> Iterator[Postgres]:
             _await(address, server)
             barrier = spawn.Barrier(WORKERS)
             with ProcessPoolExecutor(WORKERS, spawn, _begin, (barrier,)) as pool:
-                yield Postgres(address, pool)
+                yield Postgres(address, pool, rows_count)
         finally:
             server.send_signal(signal.SIGINT)  # end now, not when every client has gone
             try:
