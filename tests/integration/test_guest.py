@@ -108,6 +108,16 @@ def test_a_guest_joins_and_works_with_own_rows(shared: _Shared) -> None:
     assert "buyer" in listed
 
 
+def test_a_link_can_be_shown_as_a_qr_code(shared: _Shared) -> None:
+    """On standard error, beside the link: as many lines and blocks as a code of that length has, in plain text."""
+    said = shared.ana("invite", "--qr")
+    drawn = [line for line in said.err.splitlines() if line and not line.strip("█▀▄ ")]
+    assert len(drawn) > 20
+    assert {len(line) for line in drawn} == {len(drawn[0])}
+    assert "\x1b" not in said.err
+    assert said.out.count("\n") == 1
+
+
 def test_a_program_of_the_guest_uses_the_same_name(
     shared: _Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
