@@ -379,3 +379,22 @@ def test_streams_that_nobody_reads_are_bounded(node: NodeProcess) -> None:
         if statuses(talk(node, get(b"/v1/events?after=0&limit=1"))) == [200]:
             return
     pytest.fail("the places of followers who left stay taken")
+
+
+def test_what_is_refused_is_counted_and_fills_no_log(tmp_path: Path) -> None:
+    """Noise and requests to upgrade: an answer and a count each, and no line of the log."""
+    make_ledger(tmp_path / "ledger")
+    with NodeProcess(tmp_path / "ledger") as node:
+        for _ in range(20):
+            assert statuses(talk(node, b"\x16\x03\x01\r\n\r\n")) == [400]
+        upgrade = (
+            b"Upgrade: websocket",
+            b"Connection: upgrade, close",
+            b"Sec-WebSocket-Version: 13",
+        )
+        assert statuses(talk(node, get(b"/v1/health", *upgrade))) == [200]
+        counted = talk(node, get(b"/metrics"))
+        assert b'comity_http_requests_total{method="other",route="none",status="400"} 20' in counted
+        _, _, errors = node.stop()
+    assert "uvicorn" not in errors
+    assert len(errors.splitlines()) < 10

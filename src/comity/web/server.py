@@ -32,9 +32,13 @@ from comity.node.running import Node
 from comity.web.app import build_app
 from comity.web.hosts import KnownHosts
 from comity.web.metrics import Measured
-from comity.web.problems import PROBLEM_JSON, Problem, body_of
+from comity.web.problems import PROBLEM_JSON, Problem, ProblemBody, body_of
 
 _LOG = logging.getLogger(__name__)
+_QUIET = logging.getLogger(
+    f"{__name__}.clients"
+)  # what a client does wrong is told to it, not to the log
+_QUIET.setLevel(logging.ERROR)
 _JOINED_BYTES_MAX = 16 << 10  # a larger piece is not copied together with others
 _JOINED_PARTS_MAX = 8
 _TICK_S = 1.0  # the Date header has seconds
@@ -59,6 +63,7 @@ class _Config(uvicorn.Config):
         )
         self.request_time_s = node.config.request_time_ms / 1000
         self.connections_max = node.config.connections_max
+        self.metrics = node.metrics
 
 
 class _Joined:
@@ -105,6 +110,7 @@ class _Protocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.logger = _QUIET
         self._head_bytes = 0
         self._is_in_head = False
         self._is_large = False
@@ -190,7 +196,11 @@ class _Protocol(HttpToolsProtocol):
             return
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete or not cycle.response_started:
-            self.transport.write(_answer(code, detail))
+            body = body_of(Problem(code, detail))
+            self.config.metrics.count(
+                "comity_http_requests_total", "other", "none", str(body.status)
+            )
+            self.transport.write(_answer(body))
         self.transport.close()
 
 
@@ -269,9 +279,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _answer(code: str, detail: str) -> bytes:
+def _answer(body: ProblemBody) -> bytes:
     """Return a whole answer for a connection that ends with it."""
-    body = body_of(Problem(code, detail))
     content = msgspec.json.encode(body)
     retry = "" if body.retry_after is None else f"retry-after: {body.retry_after}\r\n"
     head = (
