@@ -5,6 +5,7 @@ the machine, the commit and the command. No time fails a run: only an error does
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -63,6 +64,7 @@ def main() -> int:
     unknown = [name for name in chosen.names if name not in CASES]
     if unknown:
         parser.error(f"no case {', '.join(unknown)}; there are {', '.join(CASES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, too
     with tempfile.TemporaryDirectory(prefix="comity-bench-") as temporary:
         folder = chosen.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,17 +14,19 @@ import pwd
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from nacl.bindings import crypto_sign_open
 
+from benchmarks.bound import bound
 from benchmarks.ledger import name_of
 from benchmarks.shared_table import ANA, NOTE
 
@@ -103,20 +105,20 @@ def cluster(programs: Path, rows_count: int) -> Iterator[Postgres]:
     """Run a new cluster with a loaded table, on a socket file alone, until the end."""
     is_root = os.geteuid() == 0
     user = pwd.getpwnam(_NOBODY if is_root else getpass.getuser())
-    setpriv = ["setpriv", "--pdeathsig", "INT"]  # it ends with us, whatever happens
+    how: dict[str, Any] = {}
     if is_root:
-        setpriv += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        how = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="comity-pg-") as place:
         if is_root:
             os.chown(place, user.pw_uid, user.pw_gid)
-        initdb = [str(programs / "initdb"), "-D", f"{place}/data", "-U", "bench", "-A", "trust"]
-        initdb += ["-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run([*setpriv, *initdb], cwd=place, check=True, stdout=subprocess.DEVNULL)
-        command = [*setpriv, str(programs / "postgres"), "-D", f"{place}/data", "-k", place]
+        command = bound(str(programs / "initdb"), "-D", f"{place}/data", "-U", "bench")
+        command += ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        subprocess.run(command, cwd=place, check=True, stdout=subprocess.DEVNULL, **how)
+        command = bound(str(programs / "postgres"), "-D", f"{place}/data", "-k", place)
         command += ["-c", "listen_addresses=", "-c", "synchronous_commit=on"]
         with Path(place, "log").open("wb") as log:
-            server = subprocess.Popen(command, cwd=place, stderr=log, stdout=log)
+            server = subprocess.Popen(command, cwd=place, stderr=log, stdout=log, **how)
         try:
             address = f"host={place} user=bench dbname=postgres"
             _await(address, server)
@@ -151,6 +153,14 @@ _barriers: list[Barrier] = []
 
 def _begin(barrier: Barrier) -> None:
     _barriers.append(barrier)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(address: str, signed: Sequence[Signed]) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.bound import bound
 from benchmarks.ledger import SECOND_NS, name_of
 from comity.client.signing import sign_calls
 from comity.limits import ROWS_PER_CALL_MAX
@@ -97,7 +98,7 @@ def sign(genesis_hash: bytes, salt: bytes, *calls: Call) -> bytes:
 @contextmanager
 def running(folder: Path) -> Iterator[int]:
     """Run ``comity start`` on a ledger's folder; give its port, and stop it at the end."""
-    command = [sys.executable, "-m", "comity", "start", str(folder), "--port", "0", "--json"]
+    command = bound(sys.executable, "-m", "comity", "start", str(folder), "--port", "0", "--json")
     with (folder.parent / f"{folder.name}.log").open("wb") as log:
         node = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
