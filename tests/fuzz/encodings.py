@@ -163,7 +163,9 @@ TARGETS = (
         name="invitation",
         decode=_invitation,
         encode=_encode_invitation,
-        valid=lambda: [Invitation(secret=KEY[:16], ledger=bytes(range(240, 256))).to_text().encode()],
+        valid=lambda: [
+            Invitation(secret=KEY[:16], ledger=bytes(range(240, 256))).to_text().encode()
+        ],
         covers=("comity.client.invitation.Invitation.from_text",),
         mend=_mend_bech32m,
     ),

@@ -111,7 +111,10 @@ def _range(data: bytes) -> Any:
 
 def _paths() -> Iterator[bytes]:
     yield cbor.encode(None)
-    yield from (cbor.encode(path_to_value(prove_path(tree(), key, _ROWS.__getitem__))) for key in (_PRESENT, _ABSENT))
+    yield from (
+        cbor.encode(path_to_value(prove_path(tree(), key, _ROWS.__getitem__)))
+        for key in (_PRESENT, _ABSENT)
+    )
 
 
 def _ranges() -> Iterator[bytes]:

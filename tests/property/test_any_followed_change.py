@@ -119,7 +119,9 @@ def test_any_follower_is_told_every_change_once(
             followed.commit(transactions)
         told = list(_followed(followed, limit, comes_back=comes_back))
         assert [event for _, event in told] == followed.expected
-        for at in {0, len(told) // 2} if told else ():  # whoever comes back with any id goes on behind it
+        for at in (
+            {0, len(told) // 2} if told else ()
+        ):  # whoever comes back with any id goes on behind it
             position, _, index = told[at][0].partition(".")
             rest = _followed(followed, 100, comes_back=False, start=(int(position), int(index)))
             assert [event for _, event in rest] == followed.expected[at + 1 :]

@@ -84,7 +84,9 @@ def test_any_row_and_range_is_proved(rows: dict[bytes, bytes], queries: list[byt
     tree = Tree(MemoryPages(), 1, 5)
     tree.adopt(tree.update(rows))
     for query in [*queries, *rows]:
-        assert verify_path(tree.root, query, prove_path(tree, query, rows.__getitem__)) == rows.get(query)
+        assert verify_path(tree.root, query, prove_path(tree, query, rows.__getitem__)) == rows.get(
+            query
+        )
     for one, two in zip(queries, [*rows, *queries[1:]], strict=False):
         low, high = min(one, two), max(one, two)
         proved = verify_range(tree.root, low, high, prove_range(tree, low, high, rows.__getitem__))
