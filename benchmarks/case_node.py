@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from benchmarks import postgres
@@ -37,8 +37,11 @@ def latency(bench: Bench) -> Iterator[Result]:
     count = bench.node.latency
     table = SharedTable(_fresh(bench, "latency"), count)
     routes, syncs, waits = list[float](), list[float](), list[float]()
-    with running(table.folder) as port, (table.folder / "appended").open("ab", buffering=0) as file:
-        client = Client(port)
+    with (
+        running(table.folder) as port,
+        closing(Client(port)) as client,
+        (table.folder / "appended").open("ab", buffering=0) as file,
+    ):
         for transaction in table.changes(count):
             routes.append(_timed(lambda: client.exchange(get("/v1/health"))))
             syncs.append(_timed(lambda: _append(file.fileno())))

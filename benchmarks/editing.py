@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -67,8 +68,9 @@ class _Person(threading.Thread):
 
     def run(self) -> None:
         try:
-            while time.monotonic() < self._until:
-                self._edit(self._chance.choice(self._names))
+            with closing(self._client):
+                while time.monotonic() < self._until:
+                    self._edit(self._chance.choice(self._names))
         except Exception as error:  # noqa: BLE001 - told by the main thread
             self.error = error
 
@@ -98,20 +100,27 @@ def read(client: Client, name: str) -> tuple[int, bytes]:
     return row["count"], bytes.fromhex(row["_hash"])[:8]
 
 
-def _run(port: int, genesis_hash: bytes, clients: int, rows: int, seconds: float) -> Edits:
+def read_all(port: int, names: list[str]) -> dict[str, int]:
+    """Return the counters of rows."""
+    with closing(Client(port)) as client:
+        return {name: read(client, name)[0] for name in names}
+
+
+def edit_here(port: int, genesis_hash: bytes, clients: int, rows: int, seconds: float) -> Edits:
+    """Edit from this process. Raises: RuntimeError: an update was lost, or an answer was not an intended one."""
     names = [name_of(number) for number in range(rows)]
-    reader = Client(port)
-    before = {name: read(reader, name)[0] for name in names}
+    before = read_all(port, names)
     people = [_Person(number, port, genesis_hash, names, seconds) for number in range(clients)]
     for person in people:
         person.start()
     for person in people:
         person.join()
+    for person in people:
         if person.error is not None:
             raise person.error
-    final = sum((person.final for person in people), Counter())
-    for name in names:
-        if read(reader, name)[0] != before[name] + final[name]:
+    final = sum((person.final for person in people), Counter[str]())
+    for name, count in read_all(port, names).items():
+        if count != before[name] + final[name]:
             raise RuntimeError(f"an update of {name} was lost")
     return Edits(
         final=final.total(),
@@ -121,7 +130,7 @@ def _run(port: int, genesis_hash: bytes, clients: int, rows: int, seconds: float
 
 
 if __name__ == "__main__":
-    found = _run(
+    found = edit_here(
         int(sys.argv[1]),
         bytes.fromhex(sys.argv[2]),
         int(sys.argv[3]),

@@ -63,6 +63,10 @@ class Client:
         self.sent_at = 0.0
         self._received = b""
 
+    def close(self) -> None:
+        """End the connection."""
+        self.socket.close()
+
     def send(self, request: bytes) -> None:
         """Send a request and start its clock."""
         self.sent_at = time.perf_counter()
@@ -133,6 +137,7 @@ def _run(port: int, clients_count: int, requests: Sequence[bytes]) -> Load:
                 following = next(left, None)
                 if following is None:
                     selector.unregister(client.socket)
+                    client.close()
                 else:
                     client.send(following)
         seconds = time.perf_counter() - start

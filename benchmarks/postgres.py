@@ -5,7 +5,6 @@ clients, over its socket file: each checks the Ed25519 signature of a message, r
 change and audit row with one prepared statement, which is one round trip. PostgreSQL is spared HTTP and a second hop.
 """
 
-import getpass
 import itertools
 import json
 import multiprocessing
@@ -36,7 +35,6 @@ MISSING = (
     " install Debian's package postgresql (scripts/debian does, as root)"
 )
 _BINARIES = Path("/usr/lib/postgresql")  # where Debian puts them, by version
-_NOBODY = "nobody"
 _READY_S = 60
 _ROW = """WITH changed AS (UPDATE stock SET count = %b WHERE name = %b RETURNING name)
     INSERT INTO audit(signer, message, signature) SELECT %b, %b, %b FROM changed"""
@@ -103,15 +101,13 @@ class Postgres:
 @contextmanager
 def cluster(programs: Path, rows_count: int) -> Iterator[Postgres]:
     """Run a new cluster with a loaded table, on a socket file alone, until the end."""
-    is_root = os.geteuid() == 0
-    user = pwd.getpwnam(_NOBODY if is_root else getpass.getuser())
     how: dict[str, Any] = {}
-    if is_root:
-        how = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="comity-pg-") as place:
-        if is_root:
-            os.chown(place, user.pw_uid, user.pw_gid)
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            nobody = pwd.getpwnam("nobody")
+            os.chown(place, nobody.pw_uid, nobody.pw_gid)
+            how = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         command = bound(str(programs / "initdb"), "-D", f"{place}/data", "-U", "bench")
         command += ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run(command, cwd=place, check=True, stdout=subprocess.DEVNULL, **how)
