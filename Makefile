@@ -44,6 +44,7 @@ format: ## format the source and mend what the linter can
 	@$(RUN) -m ruff format --quiet .
 
 bench: ## measure beside baselines in one run (QUICK=1: in three minutes)
+	@scripts/debian
 	@scripts/env dev
 	@$(RUN) -m benchmarks $(if $(QUICK),--quick)
 
