@@ -24,14 +24,14 @@ _ROWS_PER_FRAME = 1_000
 
 def execute(path: str, request: Request, send: Send) -> None:
     """Run ``request`` on the ledger's file and send a heading, rows and an end, or a failure."""
-    apsw.hard_heap_limit(request.limits.heap_bytes)
     query = _Query(request)
     try:
-        connection = guard.connect(path)
-        try:
-            query.run(connection, send)
-        finally:
-            connection.close()
+        with guard.heap_of(request.limits.heap_bytes):
+            connection = guard.connect(path)
+            try:
+                query.run(connection, send)
+            finally:
+                connection.close()
     except (apsw.Error, MemoryError, UnicodeError, QueryError) as error:
         send(frames.to_bytes(failure_of(error, request, query.refusal(error))))
 

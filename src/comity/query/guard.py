@@ -11,7 +11,8 @@ main.t)`` gives the authorizer the same context ``t`` as the view ``t`` would.
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -61,6 +62,16 @@ _STATEMENTS = {
     apsw.SQLITE_TRANSACTION: "TRANSACTION",
     apsw.SQLITE_SAVEPOINT: "SAVEPOINT",
 }
+
+
+@contextmanager
+def heap_of(bytes_max: int) -> Iterator[None]:
+    """Let SQLite have so much memory in this whole process, and afterwards what it had before."""
+    before = apsw.hard_heap_limit(bytes_max)
+    try:
+        yield
+    finally:
+        apsw.hard_heap_limit(before)
 
 
 def connect(path: Path | str) -> apsw.Connection:

@@ -89,19 +89,9 @@ class Reader:
         """Return the answer to one read, or why there is none."""
         if isinstance(read, reads.SqlRead):
             return self._answer_sql(read)
-        apsw.hard_heap_limit(limits.QUERY_HEAP_BYTES)
         try:
-            connection = self._connection
-            deadline_s = time.monotonic() + limits.QUERY_TIME_MS / 1_000
-            connection.set_progress_handler(
-                lambda: time.monotonic() > deadline_s, limits.QUERY_PROGRESS_OPS
-            )
-            connection.execute("BEGIN")
-            try:
-                return self._answerers[type(read)](read)
-            finally:
-                connection.set_progress_handler(None, 0)
-                connection.execute("ROLLBACK")
+            with guard.heap_of(limits.QUERY_HEAP_BYTES):
+                return self._answer(read)
         except (apsw.Error, MemoryError, UnicodeError, QueryError) as error:
             return failure_of(error, _REQUEST, None)
         except Unavailable as error:
@@ -124,6 +114,19 @@ class Reader:
         if self._apps is None:
             self._apps = self._load()
         return view_answer.answer(self._connection, self._apps, read)
+
+    def _answer(self, read: Read) -> Found:
+        connection = self._connection
+        deadline_s = time.monotonic() + limits.QUERY_TIME_MS / 1_000
+        connection.set_progress_handler(
+            lambda: time.monotonic() > deadline_s, limits.QUERY_PROGRESS_OPS
+        )
+        connection.execute("BEGIN")
+        try:
+            return self._answerers[type(read)](read)
+        finally:
+            connection.set_progress_handler(None, 0)
+            connection.execute("ROLLBACK")
 
     def _answer_sql(self, read: reads.SqlRead) -> Found | Failure:
         request = Request(
