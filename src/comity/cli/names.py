@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from comity.client.transport import Transport
 from comity.errors import ConfigError
+from comity.limits import SECOND_NS
 from comity.model import account
 
-SECOND_NS = 10**9
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

@@ -23,6 +23,7 @@ from comity.client.verdict import ProvedRows
 from comity.crypto.cose_receipt import INCLUSION, Proof, ReceiptClaims
 from comity.crypto.tlog_proof import TlogProof
 from comity.errors import ConfigError, Malformed, QueryError
+from comity.limits import SECOND_NS
 from comity.model.bundle import Bundle
 from comity.model.receipt import transaction_entry, unpack_stored
 from comity.model.transaction import Transaction
@@ -30,7 +31,6 @@ from comity.node.transport import LocalTransport
 from comity.query.prove import Prover
 from comity.store.store import Store
 
-SECOND_NS = 10**9
 _ID_DIGITS = 64
 _ID_DIGITS_MIN = 8  # the log shows 12
 _IDS = "SELECT id FROM comity_transaction WHERE id BETWEEN ? AND ? AND id IS NOT NULL LIMIT 2"

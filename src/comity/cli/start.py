@@ -19,6 +19,7 @@ from comity.cli.session import Session, current
 from comity.client.keystore import KeyInfo, list_keys
 from comity.errors import ConfigError
 from comity.model.account import account_id, to_text
+from comity.node.collection import collect_rarely
 from comity.node.config import Config, read_config, stray_variables
 from comity.node.folder import GENESIS_FILE
 from comity.node.listening import announce, withdraw
@@ -80,6 +81,7 @@ async def _run(session: Session, config: Config, listener: socket.socket, log: L
     node = Node.open(session.node, config)
     async with node:
         server = Server(node, log)
+        collect_rarely()  # the process is the node's alone
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, server.stop)

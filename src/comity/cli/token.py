@@ -15,11 +15,10 @@ from comity.cli.session import Session, current
 from comity.client import keystore
 from comity.client.secret import Secret, sealed
 from comity.crypto import words
+from comity.limits import SECOND_NS
 from comity.model.account import to_text
 from comity.node.folder import Folder
 from comity.node.tokens import Tokens
-
-_SECOND_NS = 10**9
 
 
 @click.group(
@@ -60,7 +59,7 @@ def new(scope: tuple[str, ...], expires: str, title: str) -> None:
     """
     session = current()
     info = session.key_info()
-    life_s = duration_ns(expires) // _SECOND_NS
+    life_s = duration_ns(expires) // SECOND_NS
     if session.is_dry_run:
         session.out.words(f"would make a token of {info.name} for {', '.join(scope)}")
         return

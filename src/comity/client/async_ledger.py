@@ -24,7 +24,13 @@ from comity.client.transport import LiveRow, NotOrdered, Ordered, Parameters, Ti
 from comity.client.unknown_key import unknown_key
 from comity.client.watching import Change
 from comity.errors import ConfigError, Malformed, Rejected, Unavailable
-from comity.limits import CLIENT_TIP_AGE_S, IMPORT_BATCH_ROWS, SALT_BYTES, TRANSACTION_BYTES_MAX
+from comity.limits import (
+    CLIENT_TIP_AGE_S,
+    IMPORT_BATCH_ROWS,
+    SALT_BYTES,
+    SECOND_NS,
+    TRANSACTION_BYTES_MAX,
+)
 from comity.model.column import ColumnValue
 from comity.model.schema import TableSchema
 from comity.model.transaction import Call
@@ -33,7 +39,6 @@ Clock = Callable[[], int]
 Progress = Callable[[int], None]  # rows that are settled
 Key: TypeAlias = ColumnValue | tuple[ColumnValue, ...]
 _TABLES = "tables"  # the app of shared tables
-_SECOND_NS = 10**9
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,7 +239,7 @@ class AsyncLedger:
 
     async def _last_block_ns(self) -> int:
         """Return the last block's time, which matters only where this machine's clock is behind it."""
-        if self._tip is None or self._clock() - self._tip[1] > CLIENT_TIP_AGE_S * _SECOND_NS:
+        if self._tip is None or self._clock() - self._tip[1] > CLIENT_TIP_AGE_S * SECOND_NS:
             return (await self.tip()).time_ns
         return self._tip[0].time_ns
 

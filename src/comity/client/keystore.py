@@ -33,7 +33,6 @@ class KdfCost:
 
 
 INTERACTIVE = KdfCost(argon2id.OPSLIMIT_INTERACTIVE, argon2id.MEMLIMIT_INTERACTIVE)  # 0.1 s, 64 MiB
-SENSITIVE = KdfCost(argon2id.OPSLIMIT_SENSITIVE, argon2id.MEMLIMIT_SENSITIVE)  # 5 s, 1 GiB
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from comity.client.http_link import Reply
 from comity.client.transport import Explanation, Tip
 from comity.crypto import cbor
 from comity.errors import ComityError, Malformed, QueryError, Unavailable
+from comity.limits import SECOND_NS
 from comity.model import account
 from comity.model.column import Column, ColumnType, ColumnValue
 from comity.model.outcome import NotOrdered, Ordered
@@ -27,7 +28,6 @@ JSON = "application/json"
 GONE = ("row-not-found", "row-removed")  # codes of a row that is not there
 _PROBLEM = "application/problem+json"
 _ESCAPED = frozenset(",/~?#%") | {chr(code) for code in (*range(32), 127)}
-_SECOND_NS = 10**9
 T = TypeVar("T")
 
 
@@ -249,7 +249,7 @@ def time_from(text: str) -> int:
     whole, _, rest = text.removesuffix("Z").partition(".")
     try:
         moment = datetime.fromisoformat(f"{whole}+00:00")
-        return int(moment.timestamp()) * _SECOND_NS + int(rest.ljust(9, "0") or "0")
+        return int(moment.timestamp()) * SECOND_NS + int(rest.ljust(9, "0") or "0")
     except ValueError as error:
         raise Malformed(f"a time is needed, not {text[:40]!r}") from error
 

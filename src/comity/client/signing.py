@@ -6,12 +6,11 @@ Invariant: what is returned is whole and signed; its salt and its time are the c
 from collections.abc import Sequence
 from typing import Protocol
 
-from comity.limits import VALID_UNTIL_AHEAD_NS_MAX
+from comity.limits import SECOND_NS, VALID_UNTIL_AHEAD_NS_MAX
 from comity.model.account import KEY_TYPE_ED25519
 from comity.model.transaction import Call, Transaction, signed, unsigned
 
 MINUTE_NS = 60 * 10**9
-SECOND_NS = 10**9
 VALID_FOR_NS = 10 * MINUTE_NS
 
 

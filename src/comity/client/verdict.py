@@ -13,13 +13,12 @@ import msgspec
 
 from comity.client.files.texts import counted
 from comity.crypto.ordered import KeyValue
-from comity.limits import ACCOUNT_ID_BYTES, DECIMAL_SCALE_MAX
+from comity.limits import ACCOUNT_ID_BYTES, DECIMAL_SCALE_MAX, SECOND_NS
 from comity.model.account import to_text
 from comity.model.column import ColumnValue
 from comity.model.receipt import Receipt
 from comity.model.transaction import Call
 
-SECOND_NS = 10**9
 _DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3_600, 60
 
 

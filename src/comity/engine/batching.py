@@ -26,13 +26,13 @@ from comity.limits import (
     CLOCK_LOOK_S,
     ENGINE_RETRY_MS,
     ENGINE_STOP_S,
+    SECOND_NS,
     SIGNATURES_SPLIT_MIN,
     VERIFIERS,
 )
 from comity.machine.checks import Checked
 from comity.machine.machine import Prepared
 
-SECOND_NS = 10**9
 _LOG = logging.getLogger(__name__)
 _FAULT = (
     "the node met a fault before it could say what became of this: once it is back, ask for its receipt by its id,"
@@ -266,14 +266,15 @@ class BatchingEngine:
             return
         time_ns = max(self._solo.clock(), self._machine.store.time_ns)
         checker, unverified = self._machine.checker, list[_Waiting]()
-        for submission in arrived:
-            for index, data in enumerate(submission.transactions):
-                try:
-                    checked = checker.check_unsigned(data, time_ns)
-                except Rejected as error:
-                    self._settle(submission, index, self._solo.answer_rejected(data, error))
-                    continue
-                unverified.append(_Waiting(submission, index, checked))
+        with self._machine.reading():
+            for submission in arrived:
+                for index, data in enumerate(submission.transactions):
+                    try:
+                        checked = checker.check_unsigned(data, time_ns)
+                    except Rejected as error:
+                        self._settle(submission, index, self._solo.answer_rejected(data, error))
+                        continue
+                    unverified.append(_Waiting(submission, index, checked))
         self._last_at = arrived[-1].arrived_at
         if not self._waiting:
             self._first_at = arrived[0].arrived_at

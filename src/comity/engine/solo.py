@@ -48,11 +48,12 @@ class SoloEngine:
         """
         answers: dict[int, Ordered | NotOrdered] = {}
         waiting: list[tuple[int, Checked]] = []
-        for index, data in enumerate(transactions):
-            try:
-                waiting.append((index, self.machine.check(data, self.clock())))
-            except Rejected as error:
-                answers[index] = self.answer_rejected(data, error)
+        with self.machine.reading():
+            for index, data in enumerate(transactions):
+                try:
+                    waiting.append((index, self.machine.check(data, self.clock())))
+                except Rejected as error:
+                    answers[index] = self.answer_rejected(data, error)
         self._make_blocks(waiting, answers)
         return [answers[index] for index in range(len(transactions))]
 

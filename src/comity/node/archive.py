@@ -37,7 +37,11 @@ _KEY_NAME = re.compile(rf"keys/[a-z0-9_-]{{1,{KEY_NAME_CHARS_MAX}}}{re.escape(SU
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREADABLE = (  # what zipfile raises of files that are none, or were altered
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
-    *(IndexError, NotImplementedError, RuntimeError, ValueError),
+    *(
+        IndexError,
+        RuntimeError,
+        ValueError,
+    ),  # NotImplementedError, of a newer zip, is a RuntimeError
 )
 
 Bar = Callable[[int], object]

@@ -22,7 +22,6 @@ from comity.limits import (
 )
 from comity.model.outcome import NotOrdered, Ordered
 from comity.node.checkpointer import Checkpointer
-from comity.node.collection import collect_rarely
 from comity.node.config import Config
 from comity.node.folder import GENESIS_FILE
 from comity.node.health import Condition, health_of
@@ -94,7 +93,6 @@ class Node:
         self._checkpointer = Checkpointer(self._ledger.machine.store, self.folder.database)
         self.engine.start()
         self.readers.start()
-        collect_rarely()
 
     async def stop(self) -> None:
         """Finish the block at hand, answer whoever waits, and let go of the folder."""

@@ -28,7 +28,7 @@ from comity.client.keystore import SigningKey
 from comity.client.plain_file import read_plain
 from comity.client.secret import Secret, sealed
 from comity.errors import ComityError, ConfigError
-from comity.limits import ACCOUNT_ID_BYTES, TOKEN_BYTES_MAX, TOKEN_SCOPE_MAX, TOKENS_MAX
+from comity.limits import ACCOUNT_ID_BYTES, SECOND_NS, TOKEN_BYTES_MAX, TOKEN_SCOPE_MAX, TOKENS_MAX
 
 FOLDER = "tokens"  # inside the ledger's folder
 _SUFFIX = ".token.json"
@@ -36,7 +36,6 @@ _PREFIX = "comity"
 _ID_BYTES = 8
 _TOKEN = re.compile(f"{_PREFIX}_([0-9a-f]{{{2 * _ID_BYTES}}})_([A-Za-z0-9_-]{{43}})")
 _PERMISSION = re.compile("([a-z][a-z0-9_]{0,80}|[*]):(add|change|remove|[*])")
-_SECOND_NS = 10**9
 
 Deed = Literal["add", "change", "remove"]
 
@@ -128,7 +127,7 @@ class Tokens:
             public_key=key.public_key,
             scope=tuple(scope),
             issued_ns=now_ns,
-            ends_ns=now_ns + life_s * _SECOND_NS,
+            ends_ns=now_ns + life_s * SECOND_NS,
         )
         secret = os.urandom(Aead.KEY_SIZE)
         box = bytes(Aead(secret).encrypt(seed.reveal(), self._bound_to(info)))
@@ -170,7 +169,7 @@ class Tokens:
             words = f"there is no token {found[1]}, or not with this secret"
             raise TokenRefused("token-refused", words) from None
         info = file.info
-        if not info.issued_ns <= now_ns + _SECOND_NS or now_ns >= info.ends_ns:
+        if not info.issued_ns <= now_ns + SECOND_NS or now_ns >= info.ends_ns:
             raise TokenRefused("token-refused", f"the token {found[1]} is over")
         if not info.permits(table, deed):
             held = ", ".join(info.scope)

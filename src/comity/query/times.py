@@ -5,7 +5,7 @@ Invariant: two times have the same text only when they are the same.
 
 from datetime import UTC, datetime
 
-SECOND_NS = 10**9
+from comity.limits import SECOND_NS
 
 
 def text_of(time_ns: int) -> str:

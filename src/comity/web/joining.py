@@ -19,11 +19,11 @@ from comity.limits import INVITATION_TABLES_MAX
 from comity.node.invitations import Invited, State, invited
 from comity.node.running import Node
 from comity.query import reads
+from comity.query.times import text_of
 from comity.web import pages
 from comity.web.joining_page import POLICY, Joining, page
 from comity.web.reading import media_of
 from comity.web.routes import JSON, Media, Operation, answer, node_of, path, values_of
-from comity.web.times import text_of
 
 T = TypeVar("T")
 _INSTALL = "uv tool install comity"

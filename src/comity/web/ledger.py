@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 import comity
 from comity import limits
+from comity.query.times import text_of
 from comity.web.problems import Problem
 from comity.web.routes import Operation, answer, node_of
-from comity.web.times import text_of
 
 
 class Tip(msgspec.Struct, kw_only=True):
